@@ -1,0 +1,6 @@
+"""kqq: the text protocol of Mobile QQ (2003-2014), alive again.
+
+`kqq.protocol` reads and writes the lines, `kqq.client` talks to a server, `kqq.server` is one.
+"""
+
+__version__ = "0.1.0"
