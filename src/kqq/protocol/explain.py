@@ -1,0 +1,167 @@
+"""Any line in words: each field with its name, its meaning, how sure we are and who says so."""
+
+from dataclasses import dataclass
+
+from kqq.protocol.catalogue import SOURCES
+from kqq.protocol.declare import DOCUMENTS, REQUESTS, RESPONSES
+from kqq.protocol.fields import unescape
+from kqq.protocol.messages import Role, decode
+from kqq.protocol.schema import HEADS, Failure, Field, Push, Reply, Request, Spec, Unreadable
+from kqq.protocol.wire import Line
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedField:
+    """One field as sent: `value` unescaped, `name` and `meaning` "" where nothing is known."""
+
+    key: str
+    value: str
+    name: str
+    meaning: str
+    confidence: str
+    evidence: tuple[str, ...]
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A line in words.
+
+    `command` is spelled as in the line; `kind` is "request", "reply", "push" or "unreadable";
+    `problems` say why it cannot be read, or what is odd about it though it can.
+    """
+
+    command: str
+    kind: str
+    summary: str
+    fields: tuple[ExplainedField, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def readable(self) -> bool:
+        """Whether the line is a message."""
+        return self.kind != "unreadable"
+
+
+def explain(line: Line) -> Explanation:
+    """Return `line` in words. Who sent it is told by its shape: only servers send `RES`."""
+    values = line.values()
+    name = values.get("CMD", "").strip()
+    from_server = "RES" in values or any(key in values for key in DOCUMENTS)
+    message = decode(line, Role.SERVER if from_server else Role.CLIENT)
+    spec = _spec(name.lower(), values, from_server=from_server)
+    problems = _oddities(line, spec)
+    if isinstance(message, Unreadable):
+        kind = "unreadable"
+        problems = [*map(str, message.problems), *problems]
+        summary = spec.doc if spec is not None else ""
+    elif isinstance(message, Failure):
+        kind, summary = "reply", "A refusal: the head, and nothing after it."
+    else:
+        kind = "request" if isinstance(message, Request) else "reply"
+        kind = "push" if isinstance(message, Push) else kind
+        summary = message.spec.doc
+    fields = _fields(line, spec, is_reply=isinstance(message, Reply) or from_server)
+    return Explanation(name, kind, " ".join(summary.split()), fields, tuple(problems))
+
+
+def _spec(name: str, values: dict[str, str], *, from_server: bool) -> Spec | None:
+    if not from_server:
+        return REQUESTS.get(name)
+    if not name:
+        return next((spec for key, spec in DOCUMENTS.items() if key in values), None)
+    forms = RESPONSES.get(name, [])
+    return next((spec for spec in forms if spec.when is None or spec.when in values), None)
+
+
+def _declared(spec: Spec | None, *, is_reply: bool) -> dict[str, Field]:
+    head = HEADS["reply" if is_reply else "request"] if spec is None else spec.head
+    fields = {declared.key: declared for declared in head}
+    if spec is not None:
+        fields |= {declared.key: declared for declared in spec.fields}
+    return fields
+
+
+def _fields(line: Line, spec: Spec | None, *, is_reply: bool) -> tuple[ExplainedField, ...]:
+    known = _declared(spec, is_reply=is_reply)
+    explained = []
+    for key, value in _pairs(line, known):
+        declared = known.get(key.strip())
+        text = unescape(value)
+        if declared is None:
+            explained.append(ExplainedField(key, text, "", "", "?", ()))
+            continue
+        explained.append(
+            ExplainedField(
+                key,
+                text,
+                declared.attribute,
+                _meaning(declared, value, spec),
+                declared.confidence,
+                tuple(declared.evidence.split()),
+                declared.secret,
+            )
+        )
+    return tuple(explained)
+
+
+def _pairs(line: Line, known: dict[str, Field]) -> list[tuple[str, str]]:
+    """Return the fields as read: a field that takes the rest of the line is one pair."""
+    rest = next((key for key, declared in known.items() if declared.rest), None)
+    pairs = line.pairs
+    if rest is None:
+        return pairs
+    needed = [key for key, one in known.items() if one.required and not one.rest]
+    whole = line.values(rest, needed).get(rest)
+    for position, (key, value) in enumerate(pairs):
+        if key.strip() == rest:
+            if whole is not None and len(whole) > len(value):
+                return [*pairs[:position], (key, whole)]
+            break
+    return pairs
+
+
+def _meaning(declared: Field, value: str, spec: Spec | None) -> str:
+    if declared.key == "CMD" and spec is not None:
+        return f"command: {' '.join(spec.doc.split())}"
+    codes = declared.values
+    if not codes:
+        return declared.meaning
+    if declared.kind.name.startswith("LIST"):
+        items = [item.strip() for item in value.split(",") if item.strip()]
+        words = ", ".join(codes.get(item, f"{item} (unknown)") for item in items)
+    else:
+        words = codes.get(value.strip(), "")
+        if not words or words == value.strip():
+            return declared.meaning
+    return f"{declared.meaning}: {words}" if words else declared.meaning
+
+
+def _oddities(line: Line, spec: Spec | None) -> list[str]:
+    """Return what a strict writer would not have sent, though it can be read."""
+    odd = []
+    if line.junk:
+        odd.append(f"{len(line.junk)} bytes before VER= are skipped: {line.junk.hex(' ')}")
+    if spec is None:
+        return odd
+    known = _declared(spec, is_reply=spec.role == "reply")
+    pairs = _pairs(line, known)
+    keys = [key.strip() for key, _ in pairs]
+    if "" in line.parts and spec.fields:
+        odd.append("an empty field (&& or & at an end) is skipped")
+    for key in dict.fromkeys(keys):
+        if not key:
+            odd.append("a part without = is skipped")
+        elif key not in known:
+            odd.append(f"{key} is not a field of this command")
+        elif keys.count(key) > 1:
+            odd.append(f"{key} is there {keys.count(key)} times; the first counts")
+    order = [key for key in known if key in keys]
+    if order != [key for key in dict.fromkeys(keys) if key in known]:
+        odd.append(f"the fields are not in the usual order: {' '.join(order)}")
+    return odd
+
+
+def evidence_words(key: str) -> str:
+    """Return what an evidence key stands for."""
+    return SOURCES.get(key, "")

@@ -1,0 +1,307 @@
+r"""Plays: conversations written down, one statement a line, in files named `.kqq`.
+
+    # Juliet is away; she collects the message when she comes back.
+    server friends Romeo, Juliet
+    Romeo signs in
+    Romeo > CMD=CLTMSG UN={Juliet} MG="But soft"
+    Romeo < CMD=CLTMSG RES=0
+    Juliet signs in
+    Juliet receives Romeo "But soft"
+
+`signs in`, `signs out`, `disconnects`, `sends`, `receives` and `sees` mean the same on every
+transport. `>` is a line from the actor, `<` one the actor gets, both as on the wire:
+
+- fields with spaces between: the head is filled in unless written, values may stand in quotes;
+- a line that begins `VER=` goes out, or is compared, byte for byte;
+- a quoted string goes out byte for byte with nothing added (`\x85`, `\r`, `\n`, `\"`, `\\`).
+
+`{any}` matches anything, `{Juliet}` is an actor's number, any other `{name}` keeps a value for
+later; `{{` is a brace. `...` at the end of fields allows more of them. `clock +180` moves time.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kqq.errors import PlayError
+from kqq.protocol.wire import Line, mask_bytes
+
+_ACTOR = r"[A-Z][A-Za-z0-9_]*"
+_STATEMENTS = (
+    ("server", re.compile(r"server (?P<words>\S.*)")),
+    ("clock", re.compile(r"clock \+(?P<words>\d+(?:\.\d+)?)")),
+    ("signs in", re.compile(rf"(?P<actor>{_ACTOR}) signs in(?: as (?P<words>\w+))?")),
+    ("signs out", re.compile(rf"(?P<actor>{_ACTOR}) signs out")),
+    ("disconnects", re.compile(rf"(?P<actor>{_ACTOR}) disconnects")),
+    (
+        "sends",
+        re.compile(rf'(?P<actor>{_ACTOR}) sends (?P<other>{_ACTOR}) (?P<text>".*")'),
+    ),
+    (
+        "receives",
+        re.compile(rf'(?P<actor>{_ACTOR}) receives (?P<other>{_ACTOR}) (?P<text>".*")'),
+    ),
+    ("receives nothing", re.compile(rf"(?P<actor>{_ACTOR}) receives nothing")),
+    ("sees", re.compile(rf"(?P<actor>{_ACTOR}) sees (?P<other>{_ACTOR}) (?P<words>\w+)")),
+    (">", re.compile(rf"(?P<actor>{_ACTOR}) > (?P<line>.*)")),
+    ("<", re.compile(rf"(?P<actor>{_ACTOR}) < (?P<line>.*)")),
+)
+_ALLOWED = ", ".join(verb for verb, _ in _STATEMENTS)
+_HEAD_ORDER = ("VER", "CON", "CMD", "SEQ", "UIN", "SID", "XP")
+_FILLED_ON_READING = ("VER", "SEQ", "UIN")
+_FIELD = re.compile(r'([A-Za-z_0-9]+)=("(?:[^"\\]|\\.)*"|\S*)(?:\s+|$)')
+_PLACE = re.compile(r"\{\{|\}\}|\{(\w+)\}")
+_ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)")
+_ESCAPES = {"r": "\r", "n": "\n", "t": "\t", '"': '"', "\\": "\\"}
+_SECRETS = {"PS": "{password}", "SG": "{any}", "SSG": "{any}"}
+_NUMBERS = ("UIN", "UN")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A line of a play, as written: `raw` (a whole line), `exact` (bytes) or `fields`."""
+
+    raw: str | None = None
+    exact: bytes | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    more: bool = False
+
+    def fill(self, head: Mapping[str, str], bound: Mapping[str, str]) -> bytes:
+        """Return the line to send, without line end; `head` gives the fields not written."""
+        if self.exact is not None:
+            return self.exact
+        if self.raw is not None:
+            return _fill(self.raw, bound).encode("utf-8", "surrogateescape")
+        written = {key: _fill(value, bound) for key, value in self.fields}
+        in_head = {key: written.get(key, head.get(key)) for key in _HEAD_ORDER}
+        pairs = [(key, value) for key, value in in_head.items() if value is not None]
+        pairs += [
+            (key, _fill(value, bound)) for key, value in self.fields if key not in _HEAD_ORDER
+        ]
+        text = "&".join(f"{key}={value}" for key, value in pairs)
+        return text.encode("utf-8", "surrogateescape")
+
+    def differences(self, line: Line, bound: dict[str, str]) -> list[str]:
+        """Return how `line` differs from this, in words; values seen are kept in `bound`."""
+        if self.raw is not None:
+            pattern, names = _pattern(self.raw, bound)
+            found = re.fullmatch(pattern, line.text, re.DOTALL)
+            if found is None:
+                return [f"expected {_fill(self.raw, bound, keep=True)}", f"got      {line.text}"]
+            bound.update(zip(names, found.groups(), strict=True))
+            return []
+        written = [key for key, _ in self.fields]
+        pairs = [
+            pair for pair in line.pairs if pair[0] in written or pair[0] not in _FILLED_ON_READING
+        ]
+        different = []
+        for position, (key, value) in enumerate(self.fields):
+            expected = f"{key}={_fill(value, bound, keep=True)}"
+            if position >= len(pairs):
+                different.append(f"expected {expected}, got nothing")
+                continue
+            pattern, names = _pattern(value, bound)
+            got_key, got = pairs[position]
+            found = re.fullmatch(pattern, got, re.DOTALL) if got_key == key else None
+            if found is None:
+                different.append(f"expected {expected}, got {got_key}={got}")
+            else:
+                bound.update(zip(names, found.groups(), strict=True))
+        extra = pairs[len(self.fields) :]
+        if extra and not self.more:
+            shown = "&".join(f"{key}={value}" for key, value in extra)
+            different.append(f"expected no more fields, got {shown}")
+        return different
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a play.
+
+    `verb` is one of those in the module's text; `actor`, `other`, `text`, `words` and `line` are
+    filled as the verb needs. `number` is the line in the file, from 1.
+    """
+
+    verb: str
+    number: int
+    source: str
+    actor: str = ""
+    other: str = ""
+    text: str = ""
+    words: str = ""
+    line: Template = field(default_factory=Template)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A conversation; `doc` is the comment at its top."""
+
+    doc: str
+    statements: tuple[Statement, ...]
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Everybody in the play, in order of appearance."""
+        seen: dict[str, None] = {}
+        for statement in self.statements:
+            if statement.verb == "server":
+                seen |= dict.fromkeys(re.findall(_ACTOR, statement.words))
+            for name in (statement.actor, statement.other):
+                if name:
+                    seen[name] = None
+        return tuple(seen)
+
+
+def parse_play(text: str) -> Play:
+    """Return the play that `text` is. Raises PlayError with the line that cannot be read."""
+    statements: list[Statement] = []
+    doc: list[str] = []
+    for number, source in enumerate(text.splitlines(), 1):
+        stripped = source.strip()
+        if stripped.startswith("#"):
+            if not statements:
+                doc.append(stripped.lstrip("# "))
+        elif stripped:
+            statements.append(_statement(stripped, number))
+    return Play("\n".join(doc), tuple(statements))
+
+
+def _statement(source: str, number: int) -> Statement:
+    for verb, pattern in _STATEMENTS:
+        found = pattern.fullmatch(source)
+        if found is None:
+            continue
+        groups = found.groupdict()
+        text = groups.get("text")
+        line = groups.get("line")
+        return Statement(
+            verb,
+            number,
+            source,
+            actor=groups.get("actor") or "",
+            other=groups.get("other") or "",
+            text="" if text is None else _unquote(text, number),
+            words=groups.get("words") or "",
+            line=Template() if line is None else _template(line, number),
+        )
+    raise PlayError(f"line {number}: {source!r} is no statement; allowed are {_ALLOWED}")
+
+
+def _template(source: str, number: int) -> Template:
+    if source.startswith("VER="):
+        return Template(raw=source)
+    if source.startswith('"'):
+        text = _unquote(source, number)
+        return Template(exact=text.encode("utf-8", "surrogateescape"))
+    more = source == "..." or source.endswith(" ...")
+    rest = source[:-3].strip() if more else source
+    fields = []
+    while rest:
+        found = _FIELD.match(rest)
+        if found is None:
+            raise PlayError(
+                f"line {number}: {rest!r} is not KEY=VALUE, a line that begins VER=, or a string"
+            )
+        value = found[2]
+        fields.append((found[1], _unquote(value, number) if value.startswith('"') else value))
+        rest = rest[found.end() :]
+    return Template(fields=tuple(fields), more=more)
+
+
+def _unquote(quoted: str, number: int) -> str:
+    r"""Return what stands in quotes; `\xHH` is one byte, a lone surrogate where no UTF-8."""
+    if len(quoted) < 2 or not quoted.endswith('"') or re.search(r'(?<!\\)"', quoted[1:-1]):
+        raise PlayError(f"line {number}: {quoted} is not one string in double quotes")
+
+    def undo(found: re.Match[str]) -> str:
+        code = found[1]
+        if code.startswith("x") and len(code) == 3:
+            return bytes((int(code[1:], 16),)).decode("utf-8", "surrogateescape")
+        if code in _ESCAPES:
+            return _ESCAPES[code]
+        raise PlayError(
+            f'line {number}: \\{code} is unknown; use \\xHH, \\r, \\n, \\t, \\" or \\\\'
+        )
+
+    text = _ESCAPE.sub(undo, quoted[1:-1])
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+
+
+def _fill(text: str, bound: Mapping[str, str], *, keep: bool = False) -> str:
+    """Return `text` with its places filled; an unknown one stays if `keep`, else is an error."""
+
+    def put(found: re.Match[str]) -> str:
+        if found[1] is None:
+            return found[0][0]
+        if found[1] in bound:
+            return bound[found[1]]
+        if keep:
+            return found[0]
+        raise PlayError(f"nothing is known as {found[0]}; known are {', '.join(bound) or 'none'}")
+
+    return _PLACE.sub(put, text)
+
+
+def _pattern(text: str, bound: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Return a regular expression for `text`, and the names of its groups in order."""
+    pattern, names, position = "", [], 0
+    for found in _PLACE.finditer(text):
+        pattern += re.escape(text[position : found.start()])
+        position = found.end()
+        name = found[1]
+        if name is None:
+            pattern += re.escape(found[0][0])
+        elif name == "any":
+            pattern += "[^&]*"
+        elif name in bound:
+            pattern += re.escape(bound[name])
+        else:
+            pattern += "([^&]*)"
+            names.append(name)
+    return pattern + re.escape(text[position:]), names
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+class Recorder:
+    """Writes lines down as statements of a play, with people named and secrets replaced.
+
+    `names` gives actors their names by number; a number without a name stays as it is.
+    """
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self._names = {str(number): name for number, name in names.items()}
+
+    def statement(self, actor: str, direction: str, line: Line) -> str:
+        """Return the statement that `actor` said (`>`) or got (`<`) `line`."""
+        if line.junk or not line.text.startswith("VER=") or "\n" in line.text or "\r" in line.text:
+            return f"{actor} {direction} {self._quoted(line)}"
+        parts = [self._part(part) for part in line.parts]
+        return f"{actor} {direction} {'&'.join(parts)}"
+
+    def _part(self, part: str) -> str:
+        key, equals, value = part.partition("=")
+        name = key.strip().upper()
+        if name in _SECRETS:
+            return f"{key}={_SECRETS[name]}"
+        if name in _NUMBERS:
+            items = [
+                f"{{{self._names[item]}}}" if item in self._names else _literal(item)
+                for item in value.split(",")
+            ]
+            return f"{key}={','.join(items)}"
+        return _literal(f"{key}{equals}{value}")
+
+    def _quoted(self, line: Line) -> str:
+        signs = []
+        for byte in mask_bytes(line.encode()) + b"\r\n":
+            sign = chr(byte)
+            if sign in '"\\':
+                signs.append(f"\\{sign}")
+            elif 32 <= byte < 127:
+                signs.append(sign)
+            else:
+                signs.append(f"\\x{byte:02x}")
+        return f'"{"".join(signs)}"'
