@@ -1,0 +1,50 @@
+"""Who is whose friend, in pages as phones ask for them."""
+
+from dataclasses import dataclass
+
+from kqq.errors import ConfigError
+from kqq.server.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Friend:
+    """An entry of a friend list."""
+
+    uin: int
+    nick: str
+    face: int
+
+
+def make_friends(store: Store, one: int, other: int) -> None:
+    """Store at once that these two are friends. Raises ConfigError if that cannot be."""
+    if one == other:
+        raise ConfigError(f"{one} cannot be a friend of itself")
+    for uin in (one, other):
+        if not store.account_exists(uin):
+            raise ConfigError(f"there is no account {uin}; add it first")
+    store.add_friends(one, other)
+
+
+class Friends:
+    """The friend lists."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def of(self, uin: int) -> list[int]:
+        """Return the numbers of all friends."""
+        return self._store.friends(uin)
+
+    def are(self, one: int, other: int) -> bool:
+        """Return whether these two are friends."""
+        return self._store.are_friends(one, other)
+
+    def page(self, uin: int, offset: int, most: int) -> tuple[list[Friend], bool]:
+        """Return at most `most` friends in order of number, after `offset` others; and if more."""
+        rows = self._store.friends_page(uin, offset, most + 1)
+        return [Friend(*row) for row in rows[:most]], len(rows) > most
+
+    def numbers_after(self, uin: int, number: int, most: int) -> tuple[list[int], bool]:
+        """Return at most `most` friends' numbers above `number`, in order; and if more."""
+        numbers = self._store.friends_after(uin, number, most + 1)
+        return numbers[:most], len(numbers) > most

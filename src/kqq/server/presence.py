@@ -1,0 +1,53 @@
+"""Who is online, and who must be told."""
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from kqq.server.friends import Friends
+
+
+class Status(Enum):
+    """What somebody wants to be seen as."""
+
+    ONLINE = auto()
+    OFFLINE = auto()
+    AWAY = auto()
+    HIDDEN = auto()
+    BUSY = auto()
+    CALL_ME = auto()
+    DO_NOT_DISTURB = auto()
+
+    @property
+    def seen(self) -> "Status":
+        """What others see: somebody hidden is offline to them."""
+        return Status.OFFLINE if self is Status.HIDDEN else self
+
+
+class Presence:
+    """The statuses of all who are signed in; `tell(friend, about)` is called for each change."""
+
+    def __init__(self, friends: Friends, tell: Callable[[int, int], None]) -> None:
+        self._friends = friends
+        self._tell = tell
+        self._statuses: dict[int, Status] = {}
+
+    def seen(self, uin: int) -> Status:
+        """Return what others see of `uin`."""
+        return self._statuses.get(uin, Status.OFFLINE).seen
+
+    def set(self, uin: int, status: Status) -> None:
+        """Change a status; friends are told if they see a difference."""
+        before = self.seen(uin)
+        self._statuses[uin] = status
+        self._changed(uin, before)
+
+    def leave(self, uin: int) -> None:
+        """Forget somebody who signed out; friends are told if they saw them."""
+        before = self.seen(uin)
+        self._statuses.pop(uin, None)
+        self._changed(uin, before)
+
+    def _changed(self, uin: int, before: Status) -> None:
+        if self.seen(uin) is not before:
+            for friend in self._friends.of(uin):
+                self._tell(friend, uin)
