@@ -1,0 +1,142 @@
+"""The chat as plain lines: works in any terminal, and through pipes."""
+
+import asyncio
+import sys
+import threading
+from datetime import datetime
+
+import click
+
+from kqq.client import Client, Friend
+from kqq.errors import CommandError
+from kqq.protocol import Push, ServerMsg, Status, UpdateStat
+from kqq.words import printable, status_name
+
+HELP = """\
+  TEXT            say TEXT to the person you talk to
+  /to UIN         talk to this person
+  /friends        who is there
+  /status STATUS  online, away, hidden, busy, call-me, do-not-disturb
+  /help           this
+  /quit           leave (Ctrl-D, too)"""
+
+
+async def plain_chat(client: Client) -> None:
+    """Chat over a signed-in client until the person leaves or the input ends."""
+    chat = _Chat(client)
+    await chat.show_friends()
+    listening = asyncio.create_task(chat.listen())
+    typing = asyncio.create_task(chat.type())
+    try:
+        done, _ = await asyncio.wait({listening, typing}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in (listening, typing):
+            task.cancel()
+        await asyncio.gather(listening, typing, return_exceptions=True)
+    await client.sign_out()
+
+
+class _Chat:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._friends: dict[int, Friend] = {}
+        self._to: int | None = None
+
+    def _name(self, uin: int) -> str:
+        friend = self._friends.get(uin)
+        return f"{printable(friend.nick)} ({uin})" if friend else str(uin)
+
+    async def show_friends(self) -> None:
+        self._friends = {friend.uin: friend for friend in await self._client.friends()}
+        statuses = await self._client.statuses()
+        click.echo(f"You are {self._client.uin}. /help tells what you can type. Your friends:")
+        for uin in self._friends:
+            click.echo(f"  {self._name(uin)}: {status_name(statuses.get(uin, 20))}")
+        if self._to is None and len(self._friends) == 1:
+            self._talk_to(next(iter(self._friends)))
+
+    def _talk_to(self, uin: int) -> None:
+        if self._to != uin:
+            self._to = uin
+            click.echo(f"* You talk to {self._name(uin)}.")
+
+    async def listen(self) -> None:
+        async for push in self._client.events():
+            self._show(push)
+
+    def _show(self, push: Push) -> None:
+        if isinstance(push, ServerMsg):
+            text = printable(push.text, lines=True).replace("\n", "\n      ")
+            click.echo(f"{datetime.now():%H:%M} {self._name(push.sender)}: {text}")  # noqa: DTZ005
+            if self._to is None:
+                self._talk_to(push.sender)
+        elif isinstance(push, UpdateStat):
+            click.echo(f"* {self._name(push.number)} is {status_name(push.status)}.")
+
+    async def type(self) -> None:
+        lines = _typed_lines()
+        while (line := await lines.get()) is not None:
+            try:
+                if not await self._do(line):
+                    return
+            except CommandError as error:
+                click.echo(f"! {printable(str(error))}")
+
+    async def _do(self, line: str) -> bool:
+        """Do what one typed line says; return False to leave."""
+        command, _, argument = line.strip().partition(" ")
+        if command == "/quit":
+            return False
+        if command == "/help":
+            click.echo(HELP)
+        elif command == "/friends":
+            await self.show_friends()
+        elif command == "/to":
+            if argument.strip().isdecimal():
+                self._talk_to(int(argument))
+            else:
+                click.echo("! /to wants a number, such as /to 10002")
+        elif command == "/status":
+            await self._change_status(argument.strip())
+        elif command.startswith("/") and not command.startswith("//"):
+            click.echo(f"! {command} is not known; /help tells what is (// begins a text with /)")
+        elif line.strip():
+            await self._say(line.removeprefix("/") if command.startswith("//") else line)
+        return True
+
+    async def _change_status(self, name: str) -> None:
+        known = {status_name(status): status for status in Status if status is not Status.OFFLINE}
+        if name not in known:
+            click.echo(f"! /status wants one of {', '.join(known)}")
+            return
+        await self._client.change_status(known[name])
+        click.echo(f"* You are {name}.")
+
+    async def _say(self, text: str) -> None:
+        if self._to is None:
+            click.echo("! To whom? Say /to UIN first.")
+        else:
+            await self._client.send(self._to, text)
+
+
+def _typed_lines() -> asyncio.Queue[str | None]:
+    """Return a queue of the lines typed, None at the end.
+
+    A thread reads them, since standard input may be a file, which no event loop can wait for. It
+    is a daemon: nobody can interrupt it while it waits for a person.
+    """
+    queue: asyncio.Queue[str | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        try:
+            for line in sys.stdin:
+                loop.call_soon_threadsafe(queue.put_nowait, line.rstrip("\r\n"))
+            loop.call_soon_threadsafe(queue.put_nowait, None)
+        except RuntimeError:
+            return  # the loop has ended, nobody listens any more
+
+    threading.Thread(target=read, name="kqq-typing", daemon=True).start()
+    return queue
