@@ -1,6 +1,7 @@
 """How bytes travel: the client knows no more of a network than this."""
 
 import asyncio
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,9 +69,8 @@ class Tcp:
                 f"{address} did not answer within {_CONNECT_TIME:g} s; is the address right?"
             ) from None
         except OSError as error:
-            reason = error.strerror or str(error)
             raise ConnectionLost(
-                f"cannot connect to {address}: {reason}; is a server running there?"
+                f"cannot connect to {address}: {_why(error)}; is a server running there?"
             ) from error
         return cls(reader, writer)
 
@@ -80,14 +80,14 @@ class Tcp:
             self._writer.write(data)
             await self._writer.drain()
         except OSError as error:
-            raise ConnectionLost(f"the connection is lost: {error.strerror or error}") from error
+            raise ConnectionLost(f"the connection is lost: {_why(error)}") from error
 
     async def receive(self) -> bytes:
         """Return what came."""
         try:
             return await self._reader.read(_READ)
         except OSError as error:
-            raise ConnectionLost(f"the connection is lost: {error.strerror or error}") from error
+            raise ConnectionLost(f"the connection is lost: {_why(error)}") from error
 
     async def close(self) -> None:
         """Close the socket; what was sent goes out first."""
@@ -96,6 +96,12 @@ class Tcp:
             await self._writer.wait_closed()
         except OSError:
             return  # it is closed, one way or the other
+
+
+def _why(error: OSError) -> str:
+    # asyncio has words of its own for some errors; a positive number is one of the system's.
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or str(error)
 
 
 class Watched:

@@ -6,6 +6,7 @@ wait for something that must not hold the event loop, it is a coroutine.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -51,6 +52,8 @@ from kqq.server.friends import Friends
 from kqq.server.inbox import Inbox
 from kqq.server.presence import Presence, Status
 from kqq.server.session import Item, Session, Sessions, StatusChange
+
+logger = logging.getLogger("kqq.handlers")
 
 REFUSED = 1
 """OURS: the `RES` of a refusal the protocol has no number for; old clients know 0, 5 and 20 and
@@ -149,10 +152,13 @@ async def login(context: Context, message: Login) -> Reply:
     try:
         account = await services.accounts.authenticate(message.uin, message.password)
     except NoSuchAccount:
+        _log_refused_sign_in(context, message, "no such number")
         return refusal(message, NO_SUCH_NUMBER)
     except WrongPassword:
+        _log_refused_sign_in(context, message, "wrong password")
         return password_refusal(message.seq, message.uin)
     except TooBusy:
+        _log_refused_sign_in(context, message, "too many sign-ins at once")
         return refusal(message)
     if context.is_closed:
         return refusal(message)
@@ -161,7 +167,12 @@ async def login(context: Context, message: Login) -> Reply:
     context.session = services.sessions.open(
         account.uin, _wanted_status(message), context.wake, context.ended
     )
+    logger.info("signed in peer=%s uin=%s", context.peer, account.uin)
     return _welcome(services, message)
+
+
+def _log_refused_sign_in(context: Context, message: Login, why: str) -> None:
+    logger.info("sign-in refused peer=%s uin=%s why=%r", context.peer, message.uin, why)
 
 
 def _wanted_status(message: Login) -> Status:

@@ -155,8 +155,8 @@ class Phone(asyncio.Protocol):
 
     def _ended(self, reason: str) -> None:
         """The session ended; the connection stays, and its next command is answered RES=20."""
-        logger.info("session ended peer=%s why=%r", self._context.peer, reason)
         if self._ending is None:
+            logger.info("session ended peer=%s why=%r", self._context.peer, reason)
             self._await_sign_in()
 
     # --- reading and answering
