@@ -1,0 +1,94 @@
+"""The demo, as it runs without a terminal and with one."""
+
+import pytest
+from rich.cells import cell_len
+
+from kqq import demo
+from kqq.client import Client
+from kqq.errors import RemoteProtocolError
+from kqq.protocol import CltMsg, Line, ServerMsg, Unreadable, UpdateStat, decode, mask
+from kqq.protocol.messages import Role
+
+
+def test_the_demo_runs_to_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """It shows the conversation beside the lines, in 80 columns, with passwords masked."""
+    demo.run_demo()
+    out = capsys.readouterr().out
+    assert "Everything arrived as it was said" in out
+    assert max(map(cell_len, out.splitlines())) <= 80
+    assert "PS=***" in out
+    assert "SG=***" in out
+    assert "5ebe2294" not in out.lower()
+    for seen in ("小波 signs out", "明天见", "MG=Hello! R%26B%2c 1 + 1 = 2%2c 100%25"):
+        assert seen in out
+
+
+def test_the_texts_hold_every_awkward_sign() -> None:
+    """Both languages, the signs that are escaped and those that must not be, breaks, emoji."""
+    everything = "".join(text for _, text in demo.SAID) + demo.WHILE_AWAY
+    for sign in "&,%=+\r\n😀你H":
+        assert sign in everything
+
+
+def test_the_picture_needs_nothing_from_elsewhere() -> None:
+    """The picture is an SVG of the same demo that loads no font."""
+    svg = demo.picture()
+    assert svg.startswith("<svg")
+    assert "@font-face" not in svg
+    assert "url(http" not in svg
+    assert "小波" in svg
+
+
+def test_a_text_that_arrives_otherwise_fails_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo compares what arrived with what was said, so it cannot lie."""
+    monkeypatch.setattr("kqq.client.client.CltMsg", _garbled)
+    with pytest.raises(RemoteProtocolError, match="was said"):
+        demo.run_demo()
+
+
+def _garbled(**fields: object) -> object:
+    return CltMsg(**{**fields, "text": "?"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("width", [20, 46, 100])
+def test_lines_are_folded_at_fields(width: int) -> None:
+    """A long line is cut before an `&`, and nothing of it is lost."""
+    line = "VER=1.1&CMD=Server_Msg&SEQ=31&UIN=10001&RES=0&MN=1&MT=9&UN=10002&MG=hello"
+    folded = demo.fold(line, width)
+    assert folded.replace("\n  ", "") == line
+    assert all(cell_len(row) <= width for row in folded.splitlines())
+
+
+def test_the_chat_is_offered_in_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever says yes is Anna, and 小波 answers."""
+    said: list[object] = []
+
+    async def one_question(client: object) -> None:
+        assert isinstance(client, Client)
+        await client.send(demo.BO, "hi")
+        async for push in client.events():
+            said.append(push)
+            if isinstance(push, ServerMsg):
+                break
+
+    monkeypatch.setattr(demo, "plain_chat", one_question)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda *_, **__: True)
+    demo.run_demo()
+    assert isinstance(said[-1], ServerMsg)
+    assert said[-1].text == "你说: hi"
+    assert "Everything arrived" in capsys.readouterr().out
+    monkeypatch.setattr("click.confirm", lambda *_, **__: False)
+    said.clear()
+    demo.run_demo()
+    assert said == []
+
+
+def test_what_the_wire_column_shows_are_lines() -> None:
+    """Masking leaves a line readable but for the secret itself."""
+    line = Line.decode(b"VER=1.1&CMD=update_stat&SEQ=1&UIN=10001&RES=0&ST=10&UN=10002")
+    assert isinstance(decode(Line(mask(line.text)), Role.SERVER), UpdateStat)
+    assert not isinstance(decode(line, Role.SERVER), Unreadable)
