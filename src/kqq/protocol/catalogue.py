@@ -154,7 +154,7 @@ class Login(Request[LoginReply | LoginRedirect | CaptchaChallenge]):
     password: str = field(
         "PS", MD5_HEX, "MD5 of the password, either case", "A", "TIEBA SOUND HACK", secret=True
     )
-    is_md5: int = field("M5", UINT, "PS is an MD5", "A", "WEI", default=1, values={1: "it is"})
+    is_md5: int = field("M5", UINT, "what PS is", "A", "WEI", default=1, values={1: "an MD5"})
     login_status: int | None = field(
         "LG",
         UINT,
@@ -247,7 +247,7 @@ class QueryStatReply(Reply):
     statuses: tuple[int, ...] = field(
         "ST", list_of(UINT), "statuses", "B", "CS11 PHPQ", values=STATUS
     )
-    numbers: tuple[int, ...] = field("UN", list_of(UINT), "numbers", "B", "CS11 PHPQ")
+    numbers: tuple[int, ...] = field("UN", list_of(UINT), "their numbers", "B", "CS11 PHPQ")
     nicks: tuple[str, ...] = field("NK", list_of(TEXT), "nicknames", "B", "CS11 PHPQ")
 
 
@@ -255,7 +255,7 @@ class QueryStatReply(Reply):
 class QueryStat(Request[QueryStatReply]):
     """Ask who is online."""
 
-    wanted: int | None = field("TN", UINT, "entries wanted", "A", "WEI CS11 YIWO", default=50)
+    wanted: int = field("TN", UINT, "entries wanted", "A", "WEI CS11 YIWO", default=50)
     start: int = field("UN", UINT, "start", "A", "WEI CS11 YIWO", default=0)
 
 
@@ -272,7 +272,7 @@ class SimpleInfo2Reply(Reply):
         values={65535: "this was the last page"},
     )
     entries: int = field("SN", UINT, "entries in this page", "A", "SEED ZN")
-    numbers: tuple[int, ...] = field("UN", list_of(UINT), "numbers", "A", "SEED ZN")
+    numbers: tuple[int, ...] = field("UN", list_of(UINT), "their numbers", "A", "SEED ZN")
     faces: tuple[int, ...] = field("FC", list_of(UINT), FACE, "A", "SEED ZN")
     nicks: tuple[str, ...] = field("NK", list_of(TEXT), "nicknames", "A", "SEED ZN")
 
@@ -301,7 +301,7 @@ class QueryStat2Reply(Reply):
     statuses: tuple[int, ...] = field(
         "ST", list_of(UINT), "statuses", "A", "SEED ZN QB", values=STATUS
     )
-    numbers: tuple[int, ...] = field("UN", list_of(UINT), "numbers", "A", "SEED ZN QB")
+    numbers: tuple[int, ...] = field("UN", list_of(UINT), "their numbers", "A", "SEED ZN QB")
 
 
 @command("Query_Stat2", versions="1.4", confidence="A", evidence="SOUND SEED ZN QB")
@@ -499,7 +499,7 @@ class FingerReply(Reply):
     faces: tuple[int, ...] = field("FC", list_of(UINT), FACE, "?", "OURS")
     last: int = field("FN", UINT, "last page", "?", "OURS", values={1: "yes", 0: "no"})
     entries: int = field("SN", UINT, "entries in this page", "?", "OURS")
-    numbers: tuple[int, ...] = field("UN", list_of(UINT), "numbers", "?", "OURS")
+    numbers: tuple[int, ...] = field("UN", list_of(UINT), "their numbers", "?", "OURS")
     nicks: tuple[str, ...] = field("NK", list_of(TEXT), "nicknames", "?", "OURS")
 
 
@@ -592,7 +592,7 @@ class GroupReply(Reply):
 class GroupCommand(Request[GroupReply]):
     """GetInfo's fields under another command name; one client sends it, none reads an answer."""
 
-    level: int | None = field("LV", UINT, "as in GetInfo", "C", "QB", default=2)
+    level: int = field("LV", UINT, "as in GetInfo", "C", "QB", default=2)
     number: int | None = field("UN", UINT, "presumably the group", "C", "QB", default=None)
 
 

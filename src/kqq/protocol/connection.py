@@ -8,7 +8,7 @@
 `now` is in seconds on any clock that does not go back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from kqq.errors import LocalProtocolError, RemoteProtocolError
@@ -78,7 +78,7 @@ class Closed:
     """
 
     error: RemoteProtocolError | None = None
-    unfinished: bytes = b""
+    unfinished: bytes = field(default=b"", repr=False)
 
 
 Event = Message | Answered | Unreadable | Expired | Idle | Closed
@@ -147,13 +147,17 @@ class Connection:
 
     def deadline(self) -> float | None:
         """Return when `tick` must be called at the latest, None if nothing is due."""
+        if self.closed:
+            return None
         times = [due for _, due in self._waiting]
-        if self._limits.idle is not None and self._heard is not None and not self.closed:
+        if self._limits.idle is not None and self._heard is not None:
             times.append(self._heard + self._limits.idle)
         return min(times, default=None)
 
     def tick(self, now: float) -> list[Event]:
         """Return what happened because time passed: requests without answer, silence."""
+        if self.closed:
+            return []
         late = [request for request, due in self._waiting if due <= now]
         self._waiting = [entry for entry in self._waiting if entry[1] > now]
         events: list[Event] = [Expired(request) for request in late]

@@ -35,7 +35,7 @@ def _role(cls: type[Message]) -> str:
 
 def _answers(cls: type[Message]) -> tuple[type[Reply], ...]:
     """Return the reply types in `Request[A | B]`."""
-    for base in getattr(cls, "__orig_bases__", ()):
+    for base in vars(cls).get("__orig_bases__", ()):
         for argument in get_args(base):
             if isinstance(argument, types.UnionType):
                 return get_args(argument)
@@ -63,6 +63,7 @@ def command(
 
     def declare(cls: type[M]) -> type[M]:
         role = _role(cls)
+        doc = (cls.__doc__ or "").strip()  # a dataclass without one gets its signature
         made = dataclass(frozen=True, kw_only=True, init=False)(cls)
         fields = tuple(
             dataclasses.replace(
@@ -85,7 +86,7 @@ def command(
             versions=versions,
             confidence=confidence,
             evidence=evidence,
-            doc=(cls.__doc__ or "").strip(),
+            doc=doc,
             before_sign_in=before_sign_in,
             once=once,
             when=when,

@@ -7,7 +7,7 @@ from kqq.protocol.declare import DOCUMENTS, REQUESTS, RESPONSES
 from kqq.protocol.fields import unescape
 from kqq.protocol.messages import Role, decode
 from kqq.protocol.schema import HEADS, Failure, Field, Push, Reply, Request, Spec, Unreadable
-from kqq.protocol.wire import Line
+from kqq.protocol.wire import Line, mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,15 @@ def _fields(line: Line, spec: Spec | None, *, is_reply: bool) -> tuple[Explained
         declared = known.get(key.strip())
         text = unescape(value)
         if declared is None:
-            explained.append(ExplainedField(key, text, "", "", "?", ()))
+            secret = mask(f"{key}=") != f"{key}="
+            explained.append(ExplainedField(key, text, "", "", "?", (), secret))
             continue
         explained.append(
             ExplainedField(
                 key,
                 text,
                 declared.attribute,
-                _meaning(declared, value, spec),
+                _meaning(declared, value),
                 declared.confidence,
                 tuple(declared.evidence.split()),
                 declared.secret,
@@ -121,9 +122,7 @@ def _pairs(line: Line, known: dict[str, Field]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _meaning(declared: Field, value: str, spec: Spec | None) -> str:
-    if declared.key == "CMD" and spec is not None:
-        return f"command: {' '.join(spec.doc.split())}"
+def _meaning(declared: Field, value: str) -> str:
     codes = declared.values
     if not codes:
         return declared.meaning
@@ -147,7 +146,8 @@ def _oddities(line: Line, spec: Spec | None) -> list[str]:
     known = _declared(spec, is_reply=spec.role == "reply")
     pairs = _pairs(line, known)
     keys = [key.strip() for key, _ in pairs]
-    if "" in line.parts and spec.fields:
+    sent = line.text.removesuffix(pairs[-1][1]) if pairs and keys[-1] else line.text
+    if "" in sent.split("&"):
         odd.append("an empty field (&& or & at an end) is skipped")
     for key in dict.fromkeys(keys):
         if not key:

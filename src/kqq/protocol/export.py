@@ -7,8 +7,14 @@ from typing import Any
 
 from kqq.protocol.catalogue import CONFIDENCE, SOURCES
 from kqq.protocol.declare import DOCUMENTS, REQUESTS, RESPONSES
-from kqq.protocol.schema import Field, Spec
+from kqq.protocol.schema import HEADS, Field, Spec
 
+_SAID_BY = {
+    "request": "client",
+    "reply": "server, asked",
+    "push": "server, unasked",
+    "document": "server, over HTTP",
+}
 _OURS = {"OURS": "ours", "INF": "inferred"}
 
 
@@ -45,7 +51,7 @@ def _spec_object(spec: Spec) -> dict[str, Any]:
         "once": spec.once,
         "when": spec.when,
         "answers": [answer.__name__ for answer in spec.answers],
-        "fields": [_field_object(declared) for declared in (*spec.head, *spec.fields)],
+        "fields": [_field_object(declared) for declared in _all_fields(spec)],
     }
 
 
@@ -73,9 +79,21 @@ def commands_markdown() -> str:
         "[evidence.md](evidence.md) says what the keys and the letters of confidence stand for.",
         "",
         "Fields stand in wire order.",
-        "A field in brackets may be absent.",
+        "A field in brackets may be absent; with a default it is always written all the same.",
         "",
+        "| command | who says it | what it is |",
+        "| --- | --- | --- |",
     ]
+    for spec in specs():
+        first = _sentences(spec.doc)[0]
+        lines.append(f"| [`{spec.command}`](#{anchor(spec)}) | {_SAID_BY[spec.role]} | {first} |")
+    lines += ["", "## Kinds", "", "| kind | what it holds |", "| --- | --- |"]
+    kinds = {field.kind.name: field.kind.doc for spec in specs() for field in _all_fields(spec)}
+    lines += [f"| {name} | {doc} |" for name, doc in sorted(kinds.items())]
+    for role, fields in HEADS.items():
+        if fields:
+            lines += ["", f"## The head of a {role}", "", *_table(fields)]
+    lines.append("")
     for spec in specs():
         lines += _spec_markdown(spec)
     return "\n".join(lines).rstrip() + "\n"
@@ -86,10 +104,16 @@ def anchor(spec: Spec) -> str:
     return spec.cls.__name__.lower()
 
 
+def _all_fields(spec: Spec) -> tuple[Field, ...]:
+    return (*spec.head, *spec.fields)
+
+
 def _spec_markdown(spec: Spec) -> list[str]:
     notes = [f"versions {spec.versions}", f"confidence {spec.confidence}", spec.evidence]
     if spec.before_sign_in:
         notes.append("allowed before sign-in")
+    if spec.once:
+        notes.append("doing it twice would be wrong")
     if spec.answers:
         links = [f"[`{one.__name__}`](#{anchor(one.spec)})" for one in spec.answers]
         notes.append(f"answered by {' or '.join(links)}")
@@ -108,12 +132,15 @@ def _spec_markdown(spec: Spec) -> list[str]:
         lines += [f"Head: {' '.join(head)}", ""]
     if not spec.fields:
         return [*lines, "No fields of its own.", ""]
-    lines += [
+    return [*lines, *_table(spec.fields), ""]
+
+
+def _table(fields: tuple[Field, ...]) -> list[str]:
+    return [
         "| field | attribute | kind | meaning | evidence |",
         "| --- | --- | --- | --- | --- |",
+        *map(_field_markdown, fields),
     ]
-    lines += [_field_markdown(declared) for declared in spec.fields]
-    return [*lines, ""]
 
 
 def _field_markdown(declared: Field) -> str:
@@ -122,6 +149,8 @@ def _field_markdown(declared: Field) -> str:
     if declared.values:
         codes = "; ".join(f"`{code}` {word}" for code, word in declared.values.items())
         meaning += f": {codes}"
+    if declared.default is not None:
+        meaning += f" (default `{declared.kind.format(declared.default)}`)"
     if declared.rest:
         meaning += " (takes the rest of the line)"
     if declared.secret:
@@ -157,15 +186,22 @@ def evidence_markdown() -> str:
         "These were inferred, or are our own choice.",
         "",
     ]
+    for role, fields in HEADS.items():
+        lines += _unattested(f"the head of a {role}", [], fields)
     for spec in specs():
-        marks = [*spec.evidence.split()]
-        ours = [f"the whole command ({_OURS[mark]})" for mark in marks if mark in _OURS]
-        for declared in spec.fields:
-            ours += [
-                f"`{declared.key}` ({_OURS[mark]})"
-                for mark in declared.evidence.split()
-                if mark in _OURS
-            ]
-        if ours:
-            lines.append(f"- `{spec.command}` ({spec.role}): {', '.join(ours)}")
+        lines += _unattested(f"`{spec.command}` ({spec.role})", spec.evidence.split(), spec.fields)
     return "\n".join(lines) + "\n"
+
+
+def _unattested(what: str, marks: list[str], fields: tuple[Field, ...]) -> list[str]:
+    """Return the line that says which parts of `what` are inferred or ours, if any are."""
+    parts = [f"the whole command ({_OURS[mark]})" for mark in marks if mark in _OURS]
+    for declared in fields:
+        evidence = declared.evidence.split()
+        parts += [f"`{declared.key}` ({_OURS[mark]})" for mark in evidence if mark in _OURS]
+        parts += [
+            f"`{declared.key}={code}` (ours)"
+            for code, word in declared.values.items()
+            if "our own" in word
+        ]
+    return [f"- {what}: {', '.join(parts)}"] if parts else []

@@ -46,10 +46,11 @@ class Kind:
     """One sort of value.
 
     `parse` takes the value as it stands in the line, `format` what a message carries; both raise
-    ValueError with the rule that was broken. `pattern` is a regular expression without groups that
-    matches each value `format` writes and possibly more; `canonical` reads what it matched, and is
-    None where the value is taken as it stands. `empty_is_absent`: an empty optional value says no
-    more than a missing one.
+    ValueError with the rule that was broken (`format` also TypeError or AttributeError where the
+    type is wrong). `pattern` is a regular expression without groups that matches each value
+    `format` writes and possibly more; `canonical` reads what it matched, and is None where the
+    value is taken as it stands. `empty_is_absent`: an empty optional value says no more than a
+    missing one; only for kinds that never write an empty value.
     """
 
     name: str
@@ -102,6 +103,8 @@ def _parse_hex(value: str) -> bytes:
 
 
 def _format_hex(value: bytes) -> str:
+    if not isinstance(value, bytes):  # a float has hex() too
+        raise TypeError("must be bytes")
     return value.hex()
 
 
@@ -157,16 +160,19 @@ def list_of(item: Kind, *, trailing: bool = True) -> Kind:
         return tuple(item.parse(part) for part in items)
 
     def write(values: tuple[Any, ...]) -> str:
+        if not isinstance(values, tuple):  # the letters of a str would be items
+            raise TypeError("must be a tuple")
         items = [item.format(value) for value in values]
         if trailing:
             return "".join(part + "," for part in items)
-        if items == [""]:
-            raise ValueError("a list of one empty item cannot be told from an empty list")
+        if len(items) == 1 and not items[0].strip():
+            raise ValueError("a list of one blank item cannot be told from an empty list")
         return ",".join(items)
 
     name = f"LIST({item.name})" if trailing else f"PLAIN_LIST({item.name})"
     comma = "a comma after each" if trailing else "commas between"
-    return Kind(name, parse, write, canonical=parse, doc=f"{item.doc}; several, {comma}")
+    doc = f"{item.doc}; several, {comma}"
+    return Kind(name, parse, write, canonical=parse, empty_is_absent=False, doc=doc)
 
 
 def _format_prose(value: str) -> str:
@@ -205,4 +211,11 @@ PROSE = Kind(
     empty_is_absent=False,
     doc="words, escaped save for commas",
 )
-HEX = Kind("HEX", _parse_hex, _format_hex, canonical=_parse_hex, doc="bytes as lower-case hex")
+HEX = Kind(
+    "HEX",
+    _parse_hex,
+    _format_hex,
+    canonical=_parse_hex,
+    empty_is_absent=False,
+    doc="bytes as lower-case hex",
+)

@@ -44,12 +44,13 @@ def decode(line: Line, sender: Role) -> Message | Unreadable:
     if name is None:
         return _no_command(line, sender)
     name = name.strip()
+    known = name.lower() if name.isascii() else ""  # lower() makes the Kelvin sign a k
     if sender is Role.CLIENT:
-        spec = REQUESTS.get(name.lower())
+        spec = REQUESTS.get(known)
         if spec is not None:
             return spec.read(line)
         return Unreadable(line, (Problem("CMD", name, "is no request in the catalogue"),))
-    for spec in RESPONSES.get(name.lower(), ()):
+    for spec in RESPONSES.get(known, ()):
         if spec.when is None or spec.when in line.values():
             return spec.read(line)
     return _unknown_reply(line, name)
@@ -113,15 +114,17 @@ def _unknown_reply(line: Line, name: str) -> Message | Unreadable:
     except ValueError:
         res = 0
     ver = found.get("VER", "").strip()
-    if not res or ver not in VERSIONS:
+    if not res or ver not in VERSIONS or not _NAME.fullmatch(name):
         return Unreadable(line, (Problem("CMD", name, "is no reply or push in the catalogue"),))
-    return Failure(line=line, ver=ver, seq=seq, uin=uin, name=found["CMD"].strip(), res=res)
+    return Failure(line=line, ver=ver, seq=seq, uin=uin, name=name, res=res)
 
 
 def _encode_failure(message: Failure) -> bytes:
     ver, _, seq, uin, res = HEADS["reply"]
     if not isinstance(message.name, str) or not _NAME.fullmatch(message.name):
         raise LocalProtocolError(f"{message!r} cannot be sent: CMD must be letters, digits and _")
+    if message.res == 0:
+        raise LocalProtocolError(f"{message!r} cannot be sent: RES=0 is no refusal")
     try:
         head = f"VER={ver.kind.format(message.ver)}&CMD={message.name}"
         numbers = f"&SEQ={seq.kind.format(message.seq)}&UIN={uin.kind.format(message.uin)}"

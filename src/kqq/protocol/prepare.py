@@ -189,7 +189,9 @@ def _read_by_name(spec: Spec, line: Line) -> Message | Unreadable:
     problems = [problem for one in declared if (problem := _take(taken, found, one)) is not None]
     taken.pop("command", None)
     res = taken.pop("res", 0)
-    if res and spec.role == "reply":
+    # The RES of a push was only inferred, so a push that is whole is read whatever it says.
+    refused = bool(res) and (spec.role == "reply" or bool(problems))
+    if refused:
         # A refusal has no fields of its own, so only its head can be wrong.
         problems = [problem for problem in problems if problem.key in ("VER", "SEQ", "UIN")]
         taken = {key: taken[key] for key in ("ver", "seq", "uin") if key in taken}
@@ -198,7 +200,7 @@ def _read_by_name(spec: Spec, line: Line) -> Message | Unreadable:
         return Unreadable(line, tuple(problems))
     if spec.role == "request":
         taken["head"] = Head(*(taken.pop(name) for name in Head._fields))
-    message = object.__new__(Failure if res and spec.role == "reply" else spec.cls)
+    message = object.__new__(Failure if refused else spec.cls)
     object.__setattr__(message, "__dict__", {"line": line, **taken})
     return message
 
@@ -230,7 +232,7 @@ def _refusal(message: Message) -> LocalProtocolError:
         if isinstance(message, Request) and declared.attribute in Head._fields:
             owner = message.head
         value = getattr(owner, declared.attribute, None)
-        if value is None and not declared.required:
+        if value is None and not declared.required and declared.default is None:
             continue
         try:
             declared.kind.format(value).encode("utf-8", "surrogateescape")

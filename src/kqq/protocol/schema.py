@@ -116,7 +116,7 @@ class Problem:
 class Unreadable:
     """A line that is no message, and why; the line itself is whole in `line`."""
 
-    line: Line
+    line: Line = dataclasses.field(repr=False)
     problems: tuple[Problem, ...]
 
     @property

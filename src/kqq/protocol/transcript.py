@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kqq.errors import PlayError
-from kqq.protocol.wire import Line, mask_bytes
+from kqq.protocol.wire import Line, mask_bytes, show
 
 _ACTOR = r"[A-Z][A-Za-z0-9_]*"
 _STATEMENTS = (
@@ -51,8 +51,10 @@ _HEAD_ORDER = ("VER", "CON", "CMD", "SEQ", "UIN", "SID", "XP")
 _FILLED_ON_READING = ("VER", "SEQ", "UIN")
 _FIELD = re.compile(r'([A-Za-z_0-9]+)=("(?:[^"\\]|\\.)*"|\S*)(?:\s+|$)')
 _PLACE = re.compile(r"\{\{|\}\}|\{(\w+)\}")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)")
 _ESCAPES = {"r": "\r", "n": "\n", "t": "\t", '"': '"', "\\": "\\"}
+_LOST_IN_TEXT = re.compile(r"[\r\n\ud800-\udfff]|\s\Z")  # in a file of UTF-8 statements
 _SECRETS = {"PS": "{password}", "SG": "{any}", "SSG": "{any}"}
 _NUMBERS = ("UIN", "UN")
 
@@ -82,7 +84,13 @@ class Template:
         return text.encode("utf-8", "surrogateescape")
 
     def differences(self, line: Line, bound: dict[str, str]) -> list[str]:
-        """Return how `line` differs from this, in words; values seen are kept in `bound`."""
+        """Return how `line` differs from this, in words; values seen are kept in `bound`.
+
+        Of exact bytes, the line end and secrets are not compared: a recorded line has neither.
+        """
+        if self.exact is not None:
+            exact, sent = mask_bytes(Line.decode(self.exact).encode()), mask_bytes(line.encode())
+            return [] if exact == sent else [f"expected {show(exact)}", f"got      {show(sent)}"]
         if self.raw is not None:
             pattern, names = _pattern(self.raw, bound)
             found = re.fullmatch(pattern, line.text, re.DOTALL)
@@ -156,7 +164,7 @@ def parse_play(text: str) -> Play:
     """Return the play that `text` is. Raises PlayError with the line that cannot be read."""
     statements: list[Statement] = []
     doc: list[str] = []
-    for number, source in enumerate(text.splitlines(), 1):
+    for number, source in enumerate(text.split("\n"), 1):
         stripped = source.strip()
         if stripped.startswith("#"):
             if not statements:
@@ -210,7 +218,7 @@ def _template(source: str, number: int) -> Template:
 
 def _unquote(quoted: str, number: int) -> str:
     r"""Return what stands in quotes; `\xHH` is one byte, a lone surrogate where no UTF-8."""
-    if len(quoted) < 2 or not quoted.endswith('"') or re.search(r'(?<!\\)"', quoted[1:-1]):
+    if not _STRING.fullmatch(quoted):
         raise PlayError(f"line {number}: {quoted} is not one string in double quotes")
 
     def undo(found: re.Match[str]) -> str:
@@ -276,7 +284,7 @@ class Recorder:
 
     def statement(self, actor: str, direction: str, line: Line) -> str:
         """Return the statement that `actor` said (`>`) or got (`<`) `line`."""
-        if line.junk or not line.text.startswith("VER=") or "\n" in line.text or "\r" in line.text:
+        if line.junk or not line.text.startswith("VER=") or _LOST_IN_TEXT.search(line.text):
             return f"{actor} {direction} {self._quoted(line)}"
         parts = [self._part(part) for part in line.parts]
         return f"{actor} {direction} {'&'.join(parts)}"

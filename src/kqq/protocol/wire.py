@@ -15,7 +15,9 @@ LINE_LIMIT = 65536
 """Bytes a line may have, its end not counted. Known lines stay below 2,000 (a captcha is the
 longest); the limit only bounds what a hostile or broken peer can make us hold."""
 
-_SECRET = re.compile(rb"(?<![A-Za-z0-9_])(PS|SG|SSG)(\s*=)[^&\r\n]*", re.IGNORECASE)
+_SECRET = re.compile(
+    rb"(?<![A-Za-z0-9_])(PS|SG|SSG)([\x00-\x20\x80-\xff]*=)(?:[^&\r\n]|\r(?!\n))*", re.IGNORECASE
+)
 
 
 def mask(text: str) -> str:
@@ -38,7 +40,7 @@ def show(data: bytes, most: int = 120) -> str:
     return text if len(text) <= most and len(data) <= most * 4 else text[:most] + "…"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Line:
     """One line as it came: `junk` (bytes in front of it), then `text`. The line end is not kept.
 
@@ -47,6 +49,9 @@ class Line:
 
     text: str
     junk: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Line({show(self.encode())!r})"
 
     @classmethod
     def decode(cls, raw: bytes) -> "Line":
