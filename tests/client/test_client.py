@@ -475,3 +475,35 @@ async def test_two_clients_chat_through_the_real_server(tmp_path: Path) -> None:
             await anna.sign_out()
             with pytest.raises(NotSignedIn):
                 await anna.send(10002, "gone")
+
+
+async def test_signs_of_life_tell_of_a_sign_in_elsewhere(script: Script) -> None:
+    """Every `heartbeat` seconds the client says something; RES=20 then ends calls and events."""
+    async with Client(script, heartbeat=0.01) as client:
+        signing = asyncio.create_task(client.sign_in(10001, "secret"))
+        await script.answer("RES=0&RS=0&HI=60&LI=300", "Login")
+        await signing
+        listening = asyncio.create_task(_next(client))
+        first = await script.answer("RES=0&FN=1&SN=0&ST=&UN=")
+        assert first.command == "Query_Stat2"
+        await script.answer("RES=20")
+        with pytest.raises(NotSignedIn, match="signed in elsewhere"):
+            await listening
+        with pytest.raises(NotSignedIn):
+            await client.send(10002, "hi")
+
+
+async def test_signs_of_life_end_with_the_sign_in(script: Script) -> None:
+    """After the sign-out nothing more is said."""
+    async with Client(script, heartbeat=0.01) as client:
+        signing = asyncio.create_task(client.sign_in(10001, "secret"))
+        await script.answer("RES=0&RS=0", "Login")
+        await signing
+        leaving = asyncio.create_task(client.sign_out())
+        while (await script.answer("RES=0&FN=1&SN=0&ST=&UN=")).command != "Logout":
+            pass
+        await leaving
+        silence = asyncio.create_task(script.heard())
+        await asyncio.sleep(0.03)
+        assert not silence.done()
+        silence.cancel()

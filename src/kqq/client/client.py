@@ -83,14 +83,22 @@ class Friend:
 class Client:
     """Somebody's connection to a server.
 
+    While somebody is signed in the client gives a sign of life whenever `HI` seconds (as the server
+    said; `heartbeat` if given) have passed, and so learns of a sign-in elsewhere, of which servers
+    say nothing by themselves: calls and events then raise NotSignedIn.
+
     Every method that talks to the server raises ConnectionLost if the connection ends before the
     answer comes, TimedOut if none comes in `timeout` seconds, and a CommandError if the server says
     no. `uin` is the number signed in, None before that.
     """
 
-    def __init__(self, transport: Transport, *, timeout: float = 30.0) -> None:
+    def __init__(
+        self, transport: Transport, *, timeout: float = 30.0, heartbeat: float | None = None
+    ) -> None:
         """Begin to read; needs a running event loop."""
         self.uin: int | None = None
+        self._heartbeat = heartbeat
+        self._beating: asyncio.Task[None] | None = None
         self._transport = transport
         self._timeout = timeout
         self._connection = Connection(Role.CLIENT, limits=Limits(answer=timeout))
@@ -162,6 +170,7 @@ class Client:
             reason = reply.reason or "no reason given"
             raise SignInRefused(f"the server refuses {uin}: {reason}", reason=reason)
         self.uin = uin
+        self._beat_every(self._heartbeat or reply.heartbeat)
         if status not in (Status.ONLINE, Status.HIDDEN):
             await self.change_status(status)
         return reply
@@ -222,6 +231,7 @@ class Client:
         """Sign out; the connection stays open."""
         await self.call(Logout(**self._head()))
         self.uin = None
+        self._beat_every(None)
 
     async def call(self, request: Request[R]) -> R:
         """Say `request` and return its reply."""
@@ -263,6 +273,7 @@ class Client:
     async def close(self) -> None:
         """Close the connection; calls that wait raise ConnectionLost. May be called twice."""
         self._is_closed = True
+        self._beat_every(None)
         self._end(ConnectionLost("this client is closed"))
         self._reader.cancel()
         with suppress(asyncio.CancelledError):
@@ -280,6 +291,23 @@ class Client:
         if self.uin is None:
             raise NotSignedIn("nobody is signed in; call sign_in first", command="", res=20)
         return {"seq": self._next_seq(), "uin": self.uin}
+
+    def _beat_every(self, seconds: float | None) -> None:
+        """Give signs of life from now on, or no more."""
+        if self._beating is not None:
+            self._beating.cancel()
+            self._beating = None
+        if seconds:
+            self._beating = asyncio.get_running_loop().create_task(self._beat(seconds))
+
+    async def _beat(self, seconds: float) -> None:
+        """Ask for statuses now and then, as ZNQQ did: there is no command just for this."""
+        try:
+            while True:
+                await asyncio.sleep(seconds)
+                await self.call(QueryStat2(**self._head()))
+        except KQQError as error:
+            self._end(error)
 
     def _check(self) -> None:
         if self._lost is not None:
