@@ -145,7 +145,7 @@ def test_serve_with_a_bad_address_says_so(tmp_path: Path, listen: str) -> None:
     """One line on standard error with an example, exit code 2."""
     result = kqq("serve", "--data", str(tmp_path), "--listen", listen)
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"kqq: {listen!r} is not an address to listen on")
+    assert result.stderr.startswith(f"kqq: {listen!r} is not an address; write kqq://HOST:PORT")
     assert len(result.stderr.splitlines()) == 1
 
 

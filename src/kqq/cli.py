@@ -9,14 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from textwrap import wrap
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from kqq import __version__
 from kqq.errors import ConfigError, ConnectionLost, KQQError, StoreError, TimedOut
-from kqq.words import Exit, printable, status_name
+from kqq.words import Exit, explanation_lines, printable, status_name
 
 if TYPE_CHECKING:
     from kqq.client import Client
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from kqq.server.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_SHOWN = 60  # characters of a value that `explain` shows
 
 
 class _Commands(click.Group):
@@ -353,7 +350,7 @@ def explain(line: str, *, as_json: bool, secrets: bool) -> None:
         else:
             if position:
                 click.echo()
-            _print_explanation(explanation, secrets=secrets)
+            click.echo("\n".join(explanation_lines(explanation, secrets=secrets)))
     sys.exit(Exit.DONE if all_readable else Exit.REFUSED)
 
 
@@ -385,44 +382,6 @@ def _explanation_object(explanation: "Explanation") -> dict[str, Any]:
         ],
         "problems": list(explanation.problems),
     }
-
-
-def _print_explanation(explanation: "Explanation", *, secrets: bool) -> None:
-    from rich.cells import cell_len
-
-    command = printable(explanation.command) or "(no command)"
-    summary = f": {explanation.summary}" if explanation.summary else ""
-    click.echo(f"{command}, {explanation.kind}{summary}")
-    shown = []
-    for field in explanation.fields:
-        value = "***" if field.secret and field.value and not secrets else printable(field.value)
-        if len(value) > _SHOWN:
-            value = f"{value[:_SHOWN]}… ({len(value)} characters)"
-        shown.append((printable(field.key), value, field))
-    keys = max((cell_len(key) for key, _, _ in shown), default=0)
-    values = min(max((cell_len(value) for _, value, _ in shown), default=0), 18)
-    for key, value, field in shown:
-        left = f"  {key}{' ' * (keys - cell_len(key))}  {value}"
-        if cell_len(value) > values:
-            click.echo(left)
-            left = " " * (keys + 4)
-            value = ""  # noqa: PLW2901  # it stands on the line above
-        evidence = f" [{field.confidence}: {' '.join(field.evidence)}]" if field.evidence else ""
-        meaning = field.meaning or "not a field we know"
-        _print_wrapped(f"{left}{' ' * (values - cell_len(value))}  ", meaning + evidence)
-    for problem in explanation.problems:
-        _print_wrapped("  ! ", printable(problem))
-
-
-def _print_wrapped(left: str, text: str) -> None:
-    """Print `text` after `left`, further lines below it, in 80 columns."""
-    from rich.cells import cell_len
-
-    indent = cell_len(left)
-    lines = wrap(text, 80 - min(indent, 50)) or [""]
-    click.echo(f"{left}{lines[0]}".rstrip())
-    for line in lines[1:]:
-        click.echo(f"{' ' * indent}{line}")
 
 
 @main.command()

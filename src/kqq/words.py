@@ -2,9 +2,16 @@
 
 import unicodedata
 from enum import IntEnum
+from textwrap import wrap
+
+from rich.cells import cell_len, set_cell_size
 
 from kqq.protocol import Status
+from kqq.protocol.explain import ExplainedField, Explanation
 
+_COLUMNS = 80
+_KEYS = 24  # columns for keys, at most; the longest known has 20
+_VALUES = 18  # columns for values; wider ones have a line of their own
 _STATUS_NAMES = {status.value: status.name.lower().replace("_", "-") for status in Status}
 
 
@@ -46,3 +53,43 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 _DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Signs that make text run the other way, and so can make it look like something else."""
+
+
+def explanation_lines(explanation: Explanation, *, secrets: bool) -> list[str]:
+    """Return a line in words, in 80 columns; secrets are shown only if asked for."""
+    command = printable(explanation.command) or "(no command)"
+    summary = f": {explanation.summary}" if explanation.summary else ""
+    lines = _wrapped("", f"{command}, {explanation.kind}{summary}")
+    fields = explanation.fields
+    keys = min(max((cell_len(printable(field.key)) for field in fields), default=0), _KEYS)
+    shown = [_value(field, _COLUMNS - keys - 4, secrets=secrets) for field in fields]
+    values = min(max(map(cell_len, shown), default=0), _VALUES)
+    for value, field in zip(shown, fields, strict=True):
+        left = f"  {set_cell_size(printable(field.key), keys)}  "
+        if cell_len(value) > values:
+            lines.append(f"{left}{value}")
+            left = " " * (keys + 4 + values)
+        else:
+            left += set_cell_size(value, values)
+        evidence = f" [{field.confidence}: {' '.join(field.evidence)}]" if field.evidence else ""
+        lines += _wrapped(f"{left}  ", (field.meaning or "not a field we know") + evidence)
+    for problem in explanation.problems:
+        lines += _wrapped("  ! ", printable(problem))
+    return lines
+
+
+def _value(field: ExplainedField, room: int, *, secrets: bool) -> str:
+    if field.secret and field.value and not secrets:
+        return "***"
+    value = printable(field.value)
+    if cell_len(value) <= room:
+        return value
+    count = f"… ({len(value)} characters)"
+    return set_cell_size(value, room - cell_len(count)).rstrip() + count
+
+
+def _wrapped(left: str, text: str) -> list[str]:
+    """Return `text` after `left`, its further lines below it."""
+    indent = cell_len(left)
+    first, *others = wrap(text, _COLUMNS - indent) or [""]
+    return [f"{left}{first}".rstrip(), *(f"{' ' * indent}{line}" for line in others)]

@@ -2,15 +2,14 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from kqq.errors import ConfigError, ConnectionLost
+from kqq.address import format_address, parse_address
+from kqq.errors import ConnectionLost
 from kqq.protocol import Line, LineBuffer
 
-_ADDRESS = re.compile(r"tcp://(?:\[(?P<ip6>[^\]]+)\]|(?P<host>[^:/\[\]]+)):(?P<port>\d{1,5})/?")
 _CONNECT_TIME = 15.0  # seconds
 _READ = 65536
 
@@ -25,17 +24,10 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> "Address":
         """Return the address that `text` names. Raises ConfigError if it is no `tcp://HOST:PORT`."""
-        found = _ADDRESS.fullmatch(text)
-        if found is None or not 0 < int(found["port"]) <= 65535:
-            raise ConfigError(
-                f"{text!r} is not the address of a server; write tcp://HOST:PORT, "
-                "for example tcp://127.0.0.1:14000"
-            )
-        return cls(found["ip6"] or found["host"], int(found["port"]))
+        return cls(*parse_address(text, "tcp"))
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"tcp://{host}:{self.port}"
+        return format_address("tcp", self.host, self.port)
 
 
 class Transport(Protocol):

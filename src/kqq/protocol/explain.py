@@ -126,7 +126,7 @@ def _meaning(declared: Field, value: str) -> str:
     codes = declared.values
     if not codes:
         return declared.meaning
-    if declared.kind.name.startswith("LIST"):
+    if "LIST(" in declared.kind.name:
         items = [item.strip() for item in value.split(",") if item.strip()]
         words = ", ".join(codes.get(item, f"{item} (unknown)") for item in items)
     else:

@@ -1,14 +1,12 @@
 """The settings of a server: one dataclass, a docstring per setting."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-from kqq.errors import ConfigError
+from kqq.address import format_address, parse_address
 
-_LISTEN = re.compile(r"kqq://(?:\[(?P<ip6>[^\]]+)\]|(?P<host>[^:/\[\]]+)):(?P<port>\d{1,5})/?")
 DEFAULT_PORT = 14000
 
 
@@ -22,17 +20,10 @@ class Listen:
     @classmethod
     def parse(cls, text: str) -> "Listen":
         """Return the door that `text` names. Raises ConfigError if it is no `kqq://HOST:PORT`."""
-        found = _LISTEN.fullmatch(text)
-        if found is None or int(found["port"]) > 65535:
-            raise ConfigError(
-                f"{text!r} is not an address to listen on; write kqq://HOST:PORT, "
-                f"for example kqq://127.0.0.1:{DEFAULT_PORT} (port 0 picks a free one)"
-            )
-        return cls(found["ip6"] or found["host"], int(found["port"]))
+        return cls(*parse_address(text, "kqq", lowest_port=0))
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"kqq://{host}:{self.port}"
+        return format_address("kqq", self.host, self.port)
 
 
 def default_data() -> Path:

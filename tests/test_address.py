@@ -1,0 +1,47 @@
+"""Addresses as people write them."""
+
+import pytest
+
+from kqq.address import format_address, parse_address
+from kqq.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("tcp://127.0.0.1:14000", "127.0.0.1", 14000),
+        ("tcp://chat.example:1/", "chat.example", 1),
+        ("tcp://[::1]:65535", "::1", 65535),
+    ],
+)
+def test_an_address_is_read_and_written(text: str, host: str, port: int) -> None:
+    """Host and port come out, and go back in, with brackets around IPv6."""
+    assert parse_address(text, "tcp") == (host, port)
+    assert format_address("tcp", host, port) == text.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "127.0.0.1:1",
+        "tcp://:1",
+        "tcp://a:0",
+        "tcp://a:65536",
+        "kqq://a:1",
+        "tcp://a",
+        "tcp://a:١",
+    ],
+)
+def test_a_wrong_address_says_how_to_write_one(text: str) -> None:
+    """The error shows what was given and an example."""
+    with pytest.raises(ConfigError, match=r"write tcp://HOST:PORT, for example tcp://") as caught:
+        parse_address(text, "tcp")
+    assert repr(text) in str(caught.value)
+
+
+def test_port_0_is_for_doors_only() -> None:
+    """A door may leave the choice of the port to the system; nobody can connect to port 0."""
+    assert parse_address("kqq://127.0.0.1:0", "kqq", lowest_port=0) == ("127.0.0.1", 0)
+    with pytest.raises(ConfigError, match="port 0 picks a free one"):
+        parse_address("kqq://127.0.0.1", "kqq", lowest_port=0)
