@@ -32,6 +32,14 @@ NAMES = {ANNA: "Anna", BO: "小波"}
 _PASSWORD = "secret"  # noqa: S105  # of accounts that live as long as the demo
 _TIME = 15.0  # seconds that any step may take
 _WIDEST = 100
+_PICTURED = (
+    "Anna (10001) signs",
+    "Anna: Hello",
+    "小波: ",
+    "小波 signs out",
+    "Anna (小波",
+    "小波 finds",
+)
 SAID = (
     (ANNA, "Hello! R&B, 1 + 1 = 2, 100% sure?"),
     (BO, "你好，Anna！当然, 100% 😀"),
@@ -50,22 +58,24 @@ def run_demo() -> None:
 
 
 def picture() -> str:
-    """Return the demo as an SVG picture of a terminal, without fonts from elsewhere."""
+    """Return some scenes of the demo as an SVG picture of a terminal; it loads no fonts."""
     console = Console(
         file=io.StringIO(), record=True, width=_WIDEST, highlight=False, force_terminal=True
     )
-    asyncio.run(_demo(console, offer_chat=False))
+    asyncio.run(_demo(console, only=_PICTURED))
     svg = console.export_svg(title="scripts/demo", unique_id="kqq-demo")
     return re.sub(r"\s*@font-face \{[^}]*\}", "", svg)
 
 
-async def _demo(console: Console, *, offer_chat: bool) -> None:
+async def _demo(
+    console: Console, *, offer_chat: bool = False, only: tuple[str, ...] | None = None
+) -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kqq-demo-") as folder:
         config = Config(data=Path(folder), listen=(Listen("127.0.0.1", 0),))
         async with Server(config) as server:
             await asyncio.to_thread(_make_people, config)
-            stage = _Stage(console, server.listening[0])
+            stage = _Stage(console, server.listening[0], only)
             await stage.play()
             took = time.monotonic() - began
             console.print(f"\nEverything arrived as it was said, in {took:.1f} s.")
@@ -84,8 +94,9 @@ def _make_people(config: Config) -> None:
 class _Stage:
     """Two people, and a table that grows: what they see beside what the wire carried."""
 
-    def __init__(self, console: Console, door: Listen) -> None:
+    def __init__(self, console: Console, door: Listen, only: tuple[str, ...] | None = None) -> None:
         self._console = console
+        self._only = only
         self._address = Address(door.host, door.port)
         self._lines: list[tuple[int, str, Line]] = []
         self._left = min(34, console.width * 2 // 5)
@@ -130,7 +141,7 @@ class _Stage:
         transport = Watched(await Tcp.connect(self._address), watch)
         async with Client(transport, timeout=_TIME) as client:
             await client.sign_in(uin, _PASSWORD)
-            self._scene(f"{NAMES[uin]} ({uin}) signs in")
+            self._scene(f"{NAMES[uin]} ({uin}) signs in", "Login")
             yield client
 
     async def _exchange(
@@ -155,12 +166,17 @@ class _Stage:
                 if isinstance(push, UpdateStat) and push.status == status:
                     return
 
-    def _scene(self, seen: str) -> None:
-        lines = [
-            f"{NAMES[uin]} {direction} {mask(line.text)}" for uin, direction, line in self._lines
-        ]
-        self._lines.clear()
-        self._row(seen, lines, "")
+    def _scene(self, seen: str, command: str | None = None) -> None:
+        """Show what people see beside the lines since the last scene, or those of one command."""
+        shown, kept = [], []
+        for uin, direction, line in self._lines:
+            if command is None or line.values().get("CMD") == command:
+                shown.append(f"{NAMES[uin]} {direction} {mask(line.text)}")
+            else:
+                kept.append((uin, direction, line))
+        self._lines = kept
+        if self._only is None or seen.startswith(self._only):
+            self._row(seen, shown, "")
 
     def _row(self, seen: str, lines: list[str], style: str) -> None:
         right = self._console.width - self._left - 2
