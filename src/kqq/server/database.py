@@ -12,7 +12,6 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -33,7 +32,7 @@ class _Write:
     sql: str
     values: tuple[Value, ...]
     done: asyncio.Future[None]
-    error: sqlite3.Error | None = None
+    error: Exception | None = None
 
 
 class Database:
@@ -47,12 +46,16 @@ class Database:
         """Open the file. Raises StoreError if it cannot be opened, migrated or written."""
         self._path = path
         try:
+            # It holds password hashes and messages; SQLite's other files get the same rights.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._reader = _connect(path)
-            _migrate(self._reader)
+            try:
+                _migrate(self._reader)
+            except BaseException:
+                self._reader.close()
+                raise
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"cannot use the database {path}: {error}") from error
-        with suppress(OSError):
-            path.chmod(0o600)  # it holds password hashes and messages
         self._gathering: list[_Write] = []
         self._writing = False
         self._due = False
@@ -65,6 +68,8 @@ class Database:
         """Return the rows that are on disk. Every statement has a row limit or a key."""
         try:
             return self._reader.execute(sql, values).fetchall()
+        except OverflowError:
+            return []  # clients may name a number larger than any that SQLite holds
         except sqlite3.Error as error:
             raise StoreError(f"cannot read {self._path}: {error}") from error
 
@@ -120,7 +125,7 @@ class Database:
                 if connection is None:
                     connection = _connect(self._path)
                 _commit(connection, batch)
-            except sqlite3.Error as error:
+            except Exception as error:  # noqa: BLE001  # all writes would wait for a dead thread
                 for write in batch:
                     write.error = error
             loop.call_soon_threadsafe(self._written, batch)
@@ -146,9 +151,13 @@ class Database:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    try:
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -156,10 +165,12 @@ def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
     """Write all in one transaction; if one fails, each in its own, so that only it fails."""
     try:
         _transaction(connection, lambda: [connection.execute(w.sql, w.values) for w in batch])
-    except sqlite3.Error as error:
+    except Exception as error:
         if len(batch) == 1:
             batch[0].error = error
             return
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            raise  # each alone would wait as long for whoever holds the lock
         for write in batch:
             _commit(connection, [write])
 

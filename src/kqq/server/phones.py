@@ -30,8 +30,17 @@ from kqq.server.session import Item, Session
 
 logger = logging.getLogger("kqq.phones")
 
-_KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 120), (socket.TCP_KEEPINTVL, 30), (socket.TCP_KEEPCNT, 4))
-"""Old clients keep the socket open in silence (YIWO VB SEED), so the system asks if they live."""
+_PIECE = 8192
+"""Bytes read at once: a quarter of a megabyte of nothing but line ends would hold up others."""
+_TCP_OPTIONS = {
+    "TCP_KEEPIDLE": 120,  # seconds
+    "TCP_KEEPINTVL": 30,  # seconds
+    "TCP_KEEPCNT": 4,
+    "TCP_USER_TIMEOUT": 60_000,  # milliseconds
+}
+"""Old clients keep the socket open in silence (YIWO VB SEED), so the system asks if they live; and
+what a phone that vanished does not acknowledge for a minute ends its connection, so that little is
+handed over in vain. Systems without one of these have others of their own."""
 
 
 @dataclass(slots=True)
@@ -55,6 +64,7 @@ class Phone(asyncio.Protocol):
         self._config = services.config
         self._clock = services.clock
         self._gone = gone
+        self._came: deque[bytes] = deque()  # not read yet; b"" is the end
         self._events: deque[Event] = deque()
         self._replies: deque[_Pending] = deque()
         self._ending: str | None = None  # the reason, once nothing more will be read
@@ -80,8 +90,9 @@ class Phone(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)  # so that an empty buffer is told at once
         if (sock := transport.get_extra_info("socket")) is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _KEEP_ALIVE:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+            for option, value in _TCP_OPTIONS.items():
+                if hasattr(socket, option):
+                    sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
         now = self._clock.now()
         self._connection = Connection(Role.SERVER)
         self._nonsense = Budget(self._config.nonsense_limit, self._config.nonsense_refill, now)
@@ -92,13 +103,13 @@ class Phone(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what came and work on it."""
         if self._ending is None:
-            self._events.extend(self._connection.receive(data, self._clock.now()))
+            self._came += (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
             self._work()
 
     def eof_received(self) -> bool:
         """Answer what was said before the client stopped talking, then close."""
         if self._ending is None:
-            self._events.extend(self._connection.receive(b"", self._clock.now()))
+            self._came.append(b"")
             self._work()
         return True
 
@@ -127,14 +138,15 @@ class Phone(asyncio.Protocol):
         session = self._context.session
         logger.info("gone peer=%s uin=%s why=%r", self._context.peer,
                     session.uin if session else "-", reason)  # fmt: skip
-        if session is not None:
-            self._services.sessions.close(session, reason)
         for timer in (self._unread, self._sign_in, self._breathing):
             if timer is not None:
                 timer.cancel()
+        self._came.clear()
         self._events.clear()
         self._replies.clear()
         self._gone(self)
+        if session is not None:
+            self._services.sessions.close(session, reason)
 
     # --- what the session and the server call
 
@@ -166,17 +178,23 @@ class Phone(asyncio.Protocol):
         if self._working:
             return
         for _ in range(self._config.turn_limit):
-            if self._is_stopped() or not self._events:
+            if self._is_stopped() or not (self._events or self._read_piece()):
                 break
             self._handle(self._events.popleft())
-        self._choose_reading()
-        if self._events and not self._is_stopped():
+        if (self._events or self._came) and not self._is_stopped():
             self._working = True
             asyncio.get_running_loop().call_soon(self._work_again)
+        self._choose_reading()
 
     def _work_again(self) -> None:
         self._working = False
         self._work()
+
+    def _read_piece(self) -> bool:
+        """Read one piece of what came; return whether there is something to handle."""
+        if self._came:
+            self._events += self._connection.receive(self._came.popleft(), self._clock.now())
+        return bool(self._events)
 
     def _is_stopped(self) -> bool:
         """Whether what came must wait: for a sign-in, for the disk, for the client to read."""
@@ -273,6 +291,8 @@ class Phone(asyncio.Protocol):
         for item in items:
             self._pushes += 1
             self._say(push(item, self._pushes, session.uin))
+        if self._transport.is_closing():
+            return  # it broke while it was written to, so all of them are still to be delivered
         self._handed += items
         if not self._is_full:
             self._mark_delivered()
@@ -300,6 +320,7 @@ class Phone(asyncio.Protocol):
 
     def _refuse_more(self, reason: str) -> None:
         logger.warning("closed peer=%s why=%r", self._context.peer, reason)
+        self._came.clear()
         self._events.clear()
         self._finish(reason)
         self._choose_reading()
@@ -324,7 +345,7 @@ class Phone(asyncio.Protocol):
 
     def _choose_reading(self) -> None:
         """Read the client only while what it sent before is being handled."""
-        wanted = not self._is_stopped() and not self._events
+        wanted = not (self._is_stopped() or self._came or self._events)
         if self._ending is not None or wanted == self._is_reading:
             return
         self._is_reading = wanted

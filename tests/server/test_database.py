@@ -1,0 +1,275 @@
+"""Writes are on disk when they say so, share transactions, and fail alone."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kqq.errors import StoreError
+from kqq.server import database as module
+from kqq.server.database import Database, migrations, prepare_folder
+
+INSERT = "INSERT INTO account (uin, nick, face, proof, created) VALUES (?, ?, 0, '', 0)"
+
+
+def uins(database: Database) -> list[Any]:
+    """Return the numbers that are on disk."""
+    return [row[0] for row in database.fetch("SELECT uin FROM account ORDER BY uin")]
+
+
+async def test_write_is_on_disk_when_done(database: Database, tmp_path: Path) -> None:
+    """Another connection sees what was written once the future is done."""
+    await database.write(INSERT, 10001, "n")
+    with closing(sqlite3.connect(tmp_path / "kqq.sqlite")) as other:
+        assert other.execute("SELECT uin FROM account").fetchall() == [(10001,)]
+    assert uins(database) == [10001]
+
+
+async def test_writes_of_one_turn_share_a_transaction(database: Database) -> None:
+    """Writes of one turn are done together, and later ones gather while the writer is busy."""
+    together: list[bool] = []
+    first = [database.write(INSERT, uin, "n") for uin in range(1, 51)]
+    first[0].add_done_callback(lambda _: together.append(all(write.done() for write in first)))
+    await asyncio.sleep(0)  # the first are handed over
+    second = [database.write(INSERT, uin, "n") for uin in range(51, 101)]
+    second[0].add_done_callback(lambda _: together.append(all(write.done() for write in second)))
+    await asyncio.gather(*first, *second)
+    assert together == [True, True]
+    assert uins(database) == list(range(1, 101))
+
+
+@pytest.mark.parametrize("bad", [(1, "twice"), (10**30, "too large"), (2, "\udcff")])
+async def test_bad_write_fails_alone(
+    database: Database, bad: tuple[Any, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A write that cannot be done fails with StoreError; the others of its turn are done."""
+    await database.write(INSERT, 1, "n")
+    before = database.write(INSERT, 10, "n")
+    wrong = database.write(INSERT, *bad)
+    after = database.write(INSERT, 11, "n")
+    await asyncio.gather(before, after)
+    with pytest.raises(StoreError, match="cannot write"):
+        await wrong
+    assert uins(database) == [1, 10, 11]
+    assert "write failed" in caplog.text
+    await database.write(INSERT, 12, "n")
+
+
+async def test_failed_write_that_nobody_awaits_is_logged(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error that nobody awaits is in the log, and nowhere else."""
+    database.write("INSERT INTO nowhere VALUES (1)")
+    await database.write(INSERT, 1, "n")
+    assert "no such table" in caplog.text
+
+
+async def test_cancelled_write_is_written(database: Database) -> None:
+    """Whoever gives up waiting does not stop the write, nor the others."""
+    given_up = database.write(INSERT, 1, "n")
+    other = database.write(INSERT, 2, "n")
+    given_up.cancel()
+    await other
+    assert uins(database) == [1, 2]
+
+
+async def test_locked_database_fails_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writes that wait too long for a lock fail together; later ones succeed."""
+    monkeypatch.setattr(module, "_BUSY_MS", 100)
+    database = Database(tmp_path / "kqq.sqlite")
+    with closing(sqlite3.connect(tmp_path / "kqq.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        writes = [database.write(INSERT, uin, "n") for uin in range(50)]
+        for result in await asyncio.gather(*writes, return_exceptions=True):
+            assert isinstance(result, StoreError)
+            assert "locked" in str(result)
+        assert time.monotonic() - began < 50 * 0.1 / 2
+    await database.write(INSERT, 1, "n")
+    assert uins(database) == [1]
+    await database.close()
+
+
+async def test_writer_that_cannot_open_tries_again(tmp_path: Path) -> None:
+    """If the writer's own connection cannot be opened, the next write tries once more."""
+    path = tmp_path / "kqq.sqlite"
+    database = Database(path)
+    path.rename(tmp_path / "away")
+    path.mkdir()
+    with pytest.raises(StoreError):
+        await database.write(INSERT, 1, "n")
+    path.rmdir()
+    (tmp_path / "away").rename(path)
+    await database.write(INSERT, 2, "n")
+    assert uins(database) == [2]
+    await database.close()
+
+
+async def test_close_finishes_writes(tmp_path: Path) -> None:
+    """What waits when the database is closed is on disk then."""
+    database = Database(tmp_path / "kqq.sqlite")
+    for uin in range(1, 11):
+        database.write(INSERT, uin, "n")
+    await asyncio.sleep(0)
+    for uin in range(11, 21):
+        database.write(INSERT, uin, "n")
+    await database.close()
+    again = Database(tmp_path / "kqq.sqlite")
+    assert uins(again) == list(range(1, 21))
+    await again.close()
+
+
+def test_commands_need_no_loop(tmp_path: Path) -> None:
+    """`execute` writes at once and counts rows; `fetch` reads."""
+    database = Database(tmp_path / "kqq.sqlite")
+    assert database.execute(INSERT, 1, "n") == 1
+    assert database.execute("UPDATE account SET face = 3 WHERE uin = 2") == 0
+    assert uins(database) == [1]
+    asyncio.run(database.close())
+
+
+async def test_wrong_statements_raise_store_error(database: Database) -> None:
+    """Reading or writing what is not there is StoreError, with the file named."""
+    with pytest.raises(StoreError, match=r"cannot read .*kqq\.sqlite.*nowhere"):
+        database.fetch("SELECT * FROM nowhere")
+    with pytest.raises(StoreError, match=r"cannot write .*kqq\.sqlite.*nowhere"):
+        database.execute("DELETE FROM nowhere")
+
+
+async def test_number_too_large_is_not_found(database: Database) -> None:
+    """A number that SQLite cannot hold finds nothing."""
+    await database.write(INSERT, 1, "n")
+    assert database.fetch("SELECT uin FROM account WHERE uin = ?", 10**19) == []
+    assert database.fetch("SELECT uin FROM account LIMIT 1 OFFSET ?", 10**19) == []
+
+
+# --- opening -------------------------------------------------------------------------------------
+
+
+def close(database: Database) -> None:
+    """Close a database that wrote nothing in a loop."""
+    asyncio.run(database.close())
+
+
+def form(path: Path) -> int:
+    """Return the number of the last step taken."""
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def test_steps_are_taken_once(tmp_path: Path) -> None:
+    """A new file gets every step; one that has them is opened as it is."""
+    path = tmp_path / "kqq.sqlite"
+    close(Database(path))
+    assert form(path) == migrations()[-1][0]
+    assert path.stat().st_mode & 0o777 == 0o600
+    first = Database(path)
+    first.execute(INSERT, 1, "n")
+    close(first)
+    again = Database(path)
+    assert uins(again) == [1]
+    close(again)
+
+
+def test_steps_are_numbered_without_gap() -> None:
+    """Steps are numbered 1, 2, 3, ... in the order they are taken."""
+    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+def test_newer_form_is_refused(tmp_path: Path) -> None:
+    """A file that a newer kqq made is not touched."""
+    path = tmp_path / "kqq.sqlite"
+    close(Database(path))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version=99")
+    with pytest.raises(StoreError, match="form 99 is newer than this kqq knows"):
+        Database(path)
+    assert form(path) == 99
+
+
+def test_step_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step is taken whole or not at all."""
+    steps = [*migrations(), (2, "CREATE TABLE half (a);\nCREATE TABLE half (a);\n")]
+    monkeypatch.setattr(module, "migrations", lambda: steps)
+    path = tmp_path / "kqq.sqlite"
+    with pytest.raises(StoreError, match="half already exists"):
+        Database(path)
+    assert form(path) == 1
+    with closing(sqlite3.connect(path)) as connection:
+        assert not connection.execute("SELECT 1 FROM sqlite_master WHERE name='half'").fetchall()
+
+
+def test_step_that_another_process_took_meanwhile(tmp_path: Path) -> None:
+    """Whoever comes second does not take the step again."""
+    path = tmp_path / "kqq.sqlite"
+
+    class Second(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> sqlite3.Cursor:  # type: ignore[override]
+            if sql == "BEGIN IMMEDIATE":
+                close(Database(path))
+            return super().execute(sql, parameters)
+
+    with closing(sqlite3.connect(path, isolation_level=None, factory=Second)) as connection:
+        module._migrate(connection)
+    assert form(path) == migrations()[-1][0]
+
+
+def test_processes_open_a_new_file_at_the_same_time(tmp_path: Path) -> None:
+    """Several processes may make the same database at once."""
+    code = "import sys; from pathlib import Path; from kqq.server.database import Database\n"
+    code += "sys.stdin.read(); Database(Path(sys.argv[1])).fetch('SELECT * FROM account')"
+    path = tmp_path / "kqq.sqlite"
+    command = [sys.executable, "-c", code, str(path)]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(4)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.close()
+    assert [process.wait(20) for process in processes] == [0, 0, 0, 0]
+    assert form(path) == migrations()[-1][0]
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no database " * 100, b"SQLite format 3\0" + bytes(2000)]
+)
+def test_corrupted_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    """What is no database is StoreError, and stays as it is."""
+    path = tmp_path / "kqq.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"cannot use the database .*kqq\.sqlite"):
+        Database(path)
+    assert path.read_bytes() == content
+
+
+def test_folder_is_made(tmp_path: Path) -> None:
+    """The folder is made with its parents, for its owner only."""
+    path = prepare_folder(tmp_path / "a" / "b")
+    assert path == tmp_path / "a" / "b" / "kqq.sqlite"
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert prepare_folder(tmp_path / "a" / "b") == path
+
+
+def test_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    """A file in the folder's place is StoreError."""
+    (tmp_path / "file").write_text("")
+    for data in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(StoreError, match="cannot make the data folder"):
+            prepare_folder(data)
+
+
+def test_folder_without_permission_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that may not be written is StoreError; asked of the system, as root may anything."""
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(StoreError, match="no permission"):
+        prepare_folder(tmp_path)

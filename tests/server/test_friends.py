@@ -1,0 +1,45 @@
+"""Friend lists."""
+
+import pytest
+
+from kqq.errors import ConfigError
+from kqq.server.friends import Friend, Friends, make_friends
+from kqq.server.store import Account, Store
+from stage import JULIET, PARIS, ROMEO
+
+
+def test_make_friends(store: Store) -> None:
+    """Two accounts become friends; doing it again changes nothing."""
+    friends = Friends(store)
+    assert not friends.are(ROMEO, PARIS)
+    for _ in range(2):
+        make_friends(store, ROMEO, PARIS)
+        assert friends.are(ROMEO, PARIS)
+        assert friends.are(PARIS, ROMEO)
+    assert sorted(friends.of(ROMEO)) == [JULIET, PARIS]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "why"),
+    [(ROMEO, ROMEO, "of itself"), (ROMEO, 99, "no account 99"), (98, ROMEO, "no account 98")],
+)
+def test_make_friends_refuses(store: Store, one: int, other: int, why: str) -> None:
+    """Nobody is a friend of themselves or of nobody."""
+    with pytest.raises(ConfigError, match=why):
+        make_friends(store, one, other)
+    assert Friends(store).of(ROMEO) == [JULIET]
+
+
+def test_pages_say_whether_there_is_more(store: Store) -> None:
+    """A page has what was asked for, and whether more follows."""
+    for uin in (100, 200, 300):
+        store.add_account(Account(uin, f"n{uin}", uin // 100, ""), 0.0)
+        make_friends(store, PARIS, uin)
+    friends = Friends(store)
+    assert friends.page(PARIS, 0, 2) == ([Friend(100, "n100", 1), Friend(200, "n200", 2)], True)
+    assert friends.page(PARIS, 2, 2) == ([Friend(300, "n300", 3)], False)
+    assert friends.page(PARIS, 1, 2)[1] is False
+    assert friends.numbers_after(PARIS, 0, 2) == ([100, 200], True)
+    assert friends.numbers_after(PARIS, 200, 2) == ([300], False)
+    assert friends.numbers_after(PARIS, 100, 2) == ([200, 300], False)
+    assert friends.page(99, 0, 2) == ([], False)

@@ -1,0 +1,174 @@
+"""Who may import whom, what belongs to what, and what no file of ours may say."""
+
+import ast
+import graphlib
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from kqq.protocol.declare import REQUESTS
+from kqq.server.handlers import HANDLERS, NOT_YET
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src"
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((SOURCE / "kqq").rglob("*.py"))
+}
+OUTSIDE_WORLD = {"asyncio", "os", "select", "signal", "socket", "ssl", "subprocess", "threading",
+                 "time", "random", "secrets"}  # fmt: skip
+MAY_IMPORT = {
+    "kqq.protocol": {"kqq.protocol", "kqq.errors"},
+    "kqq.client": {"kqq.client", "kqq.protocol", "kqq.address", "kqq.errors"},
+    "kqq.server": {"kqq.server", "kqq.protocol", "kqq.address", "kqq.errors", "platformdirs"},
+    "kqq.address": {"kqq.errors"},
+    "kqq.errors": set(),
+}
+"""What each package may import besides the standard library."""
+PARTS = {"kqq.protocol", "kqq.client", "kqq.server", "kqq.chat", "kqq.demo"}
+LAYERS = (
+    {"clock", "config", "database"},
+    {"store"},
+    {"accounts", "friends", "inbox", "presence", "session"},
+    {"handlers"},
+    {"dispatch"},
+    {"phones"},
+    {"app"},
+)
+"""The server from below: a module imports from its own layer and those before it."""
+DOMAIN = LAYERS[0] | LAYERS[1] | LAYERS[2]
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None, f"{path}: relative imports are not used"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name for name in names if name in MODULES} or {node.module}
+    return found
+
+
+def within(module: str, packages: set[str]) -> bool:
+    """Return whether a module is one of `packages` or inside one."""
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_packages_import_what_they_may(package: str) -> None:
+    """The protocol stands alone; client and server know protocol, never each other."""
+    for name, path in MODULES.items():
+        if within(name, {package}):
+            for module in imports(path):
+                is_standard = module.partition(".")[0] in sys.stdlib_module_names
+                assert is_standard or within(module, MAY_IMPORT[package]), f"{name}: {module}"
+
+
+def test_protocol_knows_no_outside_world() -> None:
+    """The protocol has no sockets, no clock, no tasks."""
+    for name, path in MODULES.items():
+        if within(name, {"kqq.protocol"}):
+            tops = {module.partition(".")[0] for module in imports(path)}
+            assert not tops & OUTSIDE_WORLD, name
+
+
+def test_order_inside_the_server() -> None:
+    """phones, dispatch, handlers, domain, store, database: nobody imports who stands above."""
+    inside = {name.rpartition(".")[2] for name in MODULES if name.startswith("kqq.server.")}
+    assert set().union(*LAYERS) == inside
+    for number, layer in enumerate(LAYERS):
+        allowed = set().union(*LAYERS[: number + 1])
+        for name in layer:
+            used = imports(MODULES[f"kqq.server.{name}"])
+            assert "kqq.server" not in used, name
+            above = {m for m in used if m.startswith("kqq.server.")} - {
+                f"kqq.server.{other}" for other in allowed
+            }
+            assert not above, f"{name}: {above}"
+
+
+@pytest.mark.parametrize("name", sorted(DOMAIN))
+def test_domain_speaks_no_protocol(name: str) -> None:
+    """Only handlers translate between words of the wire and words of the domain."""
+    used = imports(MODULES[f"kqq.server.{name}"])
+    assert not [module for module in used if within(module, {"kqq.protocol"})]
+
+
+def test_no_circles() -> None:
+    """No module imports itself by way of others."""
+    graph = {name: imports(path) & set(MODULES) for name, path in MODULES.items()}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_subcommands_import_when_they_run() -> None:
+    """Importing the command line imports none of the parts of its subcommands."""
+    tree = ast.parse(MODULES["kqq.cli"].read_text(encoding="utf-8"))
+    top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert not {module for module in top if module and within(module, PARTS)}
+
+
+# --- what belongs to what ------------------------------------------------------------------------
+
+
+def test_every_request_is_handled_or_to_come() -> None:
+    """Each request of the catalogue is in HANDLERS or NOT_YET, and not in both."""
+    handled = set(HANDLERS)
+    assert handled | NOT_YET == {spec.cls for spec in REQUESTS.values()}
+    assert not handled & NOT_YET
+
+
+@pytest.mark.parametrize("command", sorted({cls.spec.command for cls in HANDLERS}))
+def test_every_handled_request_is_in_a_play(command: str) -> None:
+    """Whoever adds a handler writes a play that shows it."""
+    plays = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "tests/scenarios").glob("*.kqq")
+    )
+    assert re.search(rf"^\w+ > .*\bCMD={command}\b", plays, re.MULTILINE | re.IGNORECASE)
+
+
+def load(path: Path) -> ModuleType:
+    """Return a script as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_module_has_its_tests() -> None:
+    """`src/kqq/a/b.py` has `tests/a/test_b.py`, whose coverage `scripts/test` asks for."""
+    covered = load(ROOT / "scripts/covered.py")
+    for path in MODULES.values():
+        if path.name not in covered.WITHOUT_TESTS:
+            assert covered.tests_of(path).exists(), path
+
+
+# --- what no file may say ------------------------------------------------------------------------
+
+NEEDLES = [
+    first + second
+    for first, second in [("pypi", ".org"), ("python", "hosted"), ("index", "-url"), ("/ro", "ot/"),
+                          ("/ho", "me/"), ("/wo", "rk/"), ("file", ":///")]
+]  # fmt: skip
+"""Hosts of package indexes, and folders of one machine; put together so as not to be found here."""
+LISTED = ("README*", "CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt", "pyproject.toml",
+          ".ci/*", "benchmarks/*", "docs/**/*", "scripts/*", "src/**/*", "tests/**/*")  # fmt: skip
+
+
+def test_no_file_names_a_host_of_packages_or_a_folder_of_a_machine() -> None:
+    """What is installed comes from wherever the machine says, and nothing depends on one."""
+    files = {path for pattern in LISTED for path in ROOT.glob(pattern) if path.is_file()}
+    assert len(files) > 100
+    for path in files:
+        if "__pycache__" not in path.parts:
+            text = path.read_bytes()
+            found = [needle for needle in NEEDLES if needle.encode() in text]
+            assert not found, f"{path}: {found}"
