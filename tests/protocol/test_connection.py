@@ -242,15 +242,28 @@ def ended() -> Connection:
 
 
 @pytest.mark.parametrize("connection", [fed_too_long(), ended()])
-def test_after_the_end_nothing_comes_and_nothing_goes(connection: Connection) -> None:
-    """A closed connection takes no bytes, has no deadline, and refuses to send."""
+def test_after_the_end_nothing_comes(connection: Connection) -> None:
+    """A closed connection takes no bytes and has no deadline."""
     assert connection.closed
     assert connection.receive(wire(SAID), 1) == []
     assert connection.receive(b"", 1) == []
     assert connection.deadline() is None
     assert connection.tick(1000) == []
+
+
+def test_a_server_may_answer_after_the_end() -> None:
+    """A client that stopped talking still gets the answers to what it said before."""
+    connection = Connection(Role.SERVER)
+    assert connection.receive(b"", 0) == [Closed()]
+    assert connection.send(SAID_REPLY, 1) == wire(SAID_REPLY)
+
+
+def test_a_client_cannot_send_after_the_end() -> None:
+    """Nobody would answer a request on a closed connection, so it is refused."""
+    connection = Connection(Role.CLIENT)
+    assert connection.receive(b"", 0) == [Closed()]
     with pytest.raises(LocalProtocolError, match="the connection is closed; open another one"):
-        connection.send(SAID_REPLY, 1)
+        connection.send(SAID, 1)
 
 
 def test_half_a_line_is_not_read() -> None:

@@ -87,9 +87,10 @@ Event = Message | Answered | Unreadable | Expired | Idle | Closed
 class Connection:
     """One end of a conversation; `role` says which.
 
-    `closed` is true once a `Closed` event was given; from then on nothing comes and nothing can be
-    sent. `old_habits` is true once the other end sent a line as no phone did, and some clients do
-    that take each read for one message: a bare LF at the end, or junk in front.
+    `closed` is true once a `Closed` event was given; from then on nothing comes, and a client can
+    send no more, while a server may still answer what came before. `old_habits` is true once the
+    other end sent a line as no phone did, and some clients do that take each read for one message:
+    a bare LF at the end, or junk in front.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class Connection:
 
         Raises LocalProtocolError if `message` is not ours to send, or cannot be written.
         """
-        if self.closed:
+        if self.closed and self.role is Role.CLIENT:
             raise LocalProtocolError("the connection is closed; open another one")
         if isinstance(message, Request) != (self.role is Role.CLIENT):
             raise LocalProtocolError(f"a {self.role.value} does not send {type(message).__name__}")
