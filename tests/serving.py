@@ -1,9 +1,11 @@
 """A real server in a thread, for tests of things that run an event loop of their own."""
 
 import asyncio
+import os
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kqq.server import Config, Listen, Server
@@ -21,6 +23,17 @@ def people(server: Server, *names: str) -> None:
         server.store.add_account(Account(10001 + position, name, 0, PROOF), 0.0)
         for other in range(position):
             make_friends(server.store, 10001 + other, 10001 + position)
+
+
+def quiet_port() -> int:
+    """Return a port nobody listens on, of those that the system gives to nobody by itself."""
+    for port in range(20000 + os.getpid() % 10000, 32000):
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                free.bind(("127.0.0.1", port))
+                return port
+    raise AssertionError("no port is free")
 
 
 class Serving(threading.Thread):

@@ -19,7 +19,7 @@ from kqq import __version__
 from kqq.cli import main
 from kqq.client import Client
 from kqq.protocol import Status
-from serving import Serving, serving
+from serving import Serving, quiet_port, serving
 
 LOGIN = (
     "VER=1.4&CON=1&CMD=Login&SEQ=245&UIN=10002&PS=5EBE2294ECD0E0F08EAB7690D2A6EE69&M5=1&LG=0"
@@ -93,18 +93,12 @@ def test_python_m_kqq_is_the_same() -> None:
 # --- serve
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_says_when_it_is_ready_and_ends_cleanly(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     """Doors with their real ports, then `ready`; a signal ends it with exit code 0."""
-    port = _free_port()
+    port = quiet_port()
 
     def stop() -> None:
         while True:
@@ -252,6 +246,16 @@ def test_a_message_is_sent_and_heard(address: str) -> None:
         assert listening.wait(10) == 0
 
 
+def test_listen_can_end_by_itself(tmp_path: Path) -> None:
+    """When --count have come it signs out; what came with them is printed, too, not lost."""
+    with serving(tmp_path, "Anna", "小波") as server:
+        for text in ("one", "two"):
+            as_anna(server.address, "send", "10002", text)
+        options = ("--server", server.address, "--uin", "10002", "--count", "1")
+        first = kqq("listen", *options, KQQ_PASSWORD="secret")
+        assert (first.exit_code, first.stdout) == (0, "10001: one\n10001: two\n")
+
+
 def _talk_and_stop(server: Serving) -> None:
     """As Anna wait until 小波 listens, send something, and stop the server when it is stored."""
 
@@ -312,7 +316,7 @@ def test_what_the_server_refuses_is_exit_code_1(
 
 def test_no_server_is_exit_code_3() -> None:
     """Nobody there: one line with the reason."""
-    result = as_anna(f"tcp://127.0.0.1:{_free_port()}", "friends")
+    result = as_anna(f"tcp://127.0.0.1:{quiet_port()}", "friends")
     assert result.exit_code == 3
     assert "Connection refused" in result.stderr
 

@@ -12,7 +12,7 @@ import pytest
 
 from kqq.protocol.export import commands_markdown, evidence_markdown
 from kqq.protocol.transcript import parse_play
-from serving import serving
+from serving import quiet_port, serving
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/**/*.md")])
@@ -64,13 +64,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("name", READMES)
 def test_the_commands_of_the_readme_work(name: str, tmp_path: Path) -> None:
     """All `sh` blocks, one after the other in one shell, as a newcomer would type them."""
-    with serving(tmp_path / "port") as other:
-        port = other.address.rsplit(":", 1)[1]  # free as soon as this server has stopped
+    port = str(quiet_port())
     script = "set -eu\n" + "\n".join(blocks(ROOT / name, "sh"))
     assert "kqq serve" in script
     # Nothing in the README waits for the server, which on a busy machine a test must.
-    ready = "until (: </dev/tcp/127.0.0.1/14000) 2>/dev/null; do :; done\n"
-    script = script.replace("server=$!\n", f"server=$!\n{ready}").replace("14000", port)
+    ready = "until (: </dev/tcp/127.0.0.1/14000) 2>/dev/null; do kill -0 $server; done\n"
+    begun = 'server=$!\ntrap "kill $server 2>/dev/null || :" EXIT\n'
+    script = script.replace("server=$!\n", begun + ready).replace("14000", port)
     path = f"{KQQ}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script],

@@ -284,11 +284,15 @@ def friends(server: str, uin: int, *, password_stdin: bool, as_json: bool) -> No
 @main.command()
 @_client_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def listen(server: str, uin: int, *, password_stdin: bool, as_json: bool) -> None:
+@click.option("--count", type=click.IntRange(min=1), help="End when so many have come.")
+def listen(
+    server: str, uin: int, *, password_stdin: bool, as_json: bool, count: int | None
+) -> None:
     """Print messages and status changes as they come, until Ctrl-C."""
 
     async def work(client: "Client") -> None:
         click.echo(f"signed in as {uin}; Ctrl-C ends", err=True)
+        printed = 0
         async for push in client.events():
             seen = _push_object(push)
             if as_json:
@@ -299,6 +303,10 @@ def listen(server: str, uin: int, *, password_stdin: bool, as_json: bool) -> Non
             else:
                 click.echo(f"{seen['uin']} is {seen['status']}")
             sys.stdout.flush()
+            printed += 1
+            if printed == count:
+                await client.sign_out()
+                await client.close()  # what came until then is still printed: it was delivered
 
     _with_client(server, uin, work, password_stdin=password_stdin)
 
