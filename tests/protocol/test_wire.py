@@ -192,3 +192,9 @@ def test_gathered_bytes_are_not_cut() -> None:
     error = buffer.gather(b"dd")
     assert error is not None
     assert (buffer.gather(b"e"), buffer.pending) == (error, b"")
+
+
+def test_a_line_shows_no_secret() -> None:
+    """The representation of a line, which ends up in logs, masks what is secret, a CR in it too."""
+    line = Line.decode(b"\x89\x01VER=1.4&CMD=Login&PS=5EBE\r2294&M5=1")
+    assert repr(line) == r"Line('\\x89\\x01VER=1.4&CMD=Login&PS=***&M5=1')"
