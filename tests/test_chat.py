@@ -10,7 +10,7 @@ import pytest
 
 from kqq.chat import plain_chat
 from kqq.client import Client
-from kqq.errors import ConnectionLost
+from kqq.errors import ConnectionLost, NotSignedIn
 from kqq.protocol import ServerMsg, Status, UpdateStat
 from kqq.server import Config, Listen, Server
 from serving import people
@@ -24,12 +24,12 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
         yield str(server.listening[0]).replace("kqq:", "tcp:")
 
 
-async def _chat(address: str, typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def _chat(address: str, typed: str, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Chat as Anna; `typed` is what she types, until its end."""
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     async with await Client.connect(address) as anna:
         await anna.sign_in(10001, "secret")
-        await plain_chat(anna)
+        return await plain_chat(anna)
 
 
 async def test_what_is_typed_is_said(
@@ -38,8 +38,8 @@ async def test_what_is_typed_is_said(
     """Texts go to the person chosen; // begins a text with a slash; statuses change."""
     async with await Client.connect(address) as bo:
         await bo.sign_in(10002, "secret")
-        typed = "/to 10002\n你好\n\n//me waves\n/status away\n/friends\n/quit\nnever said\n"
-        await _chat(address, typed, monkeypatch)
+        typed = "/to 小波\n你好\n\n//me waves\n/status away\n/friends\n/quit\nnever said\n"
+        assert await _chat(address, typed, monkeypatch)
         events = bo.events()
         pushes = [await anext(events) for _ in range(5)]
     texts = [push.text for push in pushes if isinstance(push, ServerMsg)]
@@ -64,11 +64,11 @@ async def test_the_end_of_input_leaves(
     ("typed", "told"),
     [
         ("/dance\n", "! /dance is not known"),
-        ("/to nobody\n", "! /to wants a number"),
+        ("/to nobody\n", "! nobody is no friend of yours"),
         ("/status sleepy\n", "! /status wants one of online, away, hidden"),
         ("hello\n", "! To whom?"),
-        ("/to 10999\nhello\n", "! CLTMSG is refused: no such number"),
-        ("/to 10001\nhello\n", "! CLTMSG is refused (RES=1)"),
+        ("/to 10999\n", "! 10999 is no friend of yours"),
+        ("/to 小波\n" + "x" * 16001 + "\n", "! CLTMSG is refused (RES=1); servers do so if"),
     ],
 )
 async def test_what_cannot_be_done_is_told(
@@ -79,7 +79,7 @@ async def test_what_cannot_be_done_is_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A mistake is told in one line, and the chat goes on."""
-    await _chat(address, f"{typed}/help\n", monkeypatch)
+    assert not await _chat(address, f"{typed}/help\n", monkeypatch)
     out = capsys.readouterr().out
     assert told in out
     assert "/quit" in out.split(told)[1]
@@ -140,3 +140,35 @@ async def test_a_lost_connection_ends_the_chat(
         with pytest.raises(ConnectionLost, match="the server closed the connection"):
             await chatting
     person.may_type.set()
+
+
+async def test_a_name_of_two_people_is_not_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where friends share a name the chat asks for the number."""
+    async with Server(Config(data=tmp_path, listen=(Listen("127.0.0.1", 0),))) as server:
+        people(server, "Anna", "Bo", "Bo")
+        address = str(server.listening[0]).replace("kqq:", "tcp:")
+        assert not await _chat(address, "/to Bo\n/to 10003\n", monkeypatch)
+    out = capsys.readouterr().out
+    assert "! Bo is the name of 10002, 10003; say which" in out
+    assert "* You talk to Bo (10003)." in out
+
+
+async def test_a_sign_in_elsewhere_ends_the_chat(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody who signed in elsewhere is told so, instead of once for each thing typed."""
+    person = _Typing("/to 10002\n", "hello\n", "hello?\n")
+    monkeypatch.setattr("sys.stdin", person)
+    async with await Client.connect(address) as anna, await Client.connect(address) as again:
+        await anna.sign_in(10001, "secret")
+        chatting = asyncio.create_task(plain_chat(anna))
+        shown = ""
+        while "choose whom" not in shown:
+            await asyncio.sleep(0)
+            shown += capsys.readouterr().out
+        await again.sign_in(10001, "secret")
+        person.may_type.set()
+        with pytest.raises(NotSignedIn, match="signed in elsewhere"):
+            await chatting

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 
 import click
@@ -179,19 +179,22 @@ def test_accounts_are_added_and_listed(tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (("add", "10000", "--nick", "x", "--password", "secret"), "cannot be a number"),
+        (("add", "10001", "--nick", " ", "--password", "secret"), "cannot be a nickname"),
         (("add", "10001", "--nick", "", "--password", "secret"), "cannot be a nickname"),
         (("add", "10001", "--nick", "x", "--password", ""), "empty password"),
         (("add", "10001", "--nick", "x"), "no password; set KQQ_PASSWORD"),
         (("add", "10001", "--nick", "x", "--password-stdin"), "the password is empty"),
         (("friend", "10001", "10001"), "a friend of itself"),
         (("friend", "10001", "10002"), "there is no account 10001"),
+        (("list", "--data", "/nonexistent"), "there are no accounts in /nonexistent"),
     ],
 )
 def test_an_account_that_cannot_be_is_refused(
     tmp_path: Path, arguments: tuple[str, ...], told: str
 ) -> None:
     """One line on standard error says why, exit code 2."""
-    result = kqq("account", *arguments, "--data", str(tmp_path))
+    kqq("account", "add", "10009", "--nick", "x", "--password", "x", "--data", str(tmp_path))
+    result = kqq("account", *arguments, KQQ_DATA=str(tmp_path))
     assert result.exit_code == 2
     assert told in result.stderr
     assert len(result.stderr.splitlines()) == 1
@@ -206,9 +209,11 @@ def test_two_ways_to_give_a_password_are_one_too_many(tmp_path: Path) -> None:
 
 
 def test_the_default_folder_is_the_users(tmp_path: Path) -> None:
-    """Without --data the folder `kqq` among the user's data is used."""
-    result = kqq("account", "list", XDG_DATA_HOME=str(tmp_path))
+    """Without --data the folder `kqq` among the user's data is used, and said to be new."""
+    add = ("account", "add", "10001", "--nick", "Anna", "--password", "secret")
+    result = kqq(*add, XDG_DATA_HOME=str(tmp_path))
     assert result.exit_code == 0
+    assert result.stderr == f"making a new data folder {tmp_path / 'kqq'}\n"
     assert (tmp_path / "kqq" / "kqq.sqlite").exists()
 
 
@@ -244,6 +249,74 @@ def test_a_message_is_sent_and_heard(address: str) -> None:
         assert heard == ["10001: hi & bye\n", "    你好\n", "10001: typed\n"]
         listening.send_signal(signal.SIGINT)
         assert listening.wait(10) == 0
+
+
+def test_messages_that_waited_are_shown_by_whatever_signs_in(tmp_path: Path) -> None:
+    """The server has them no longer after a sign-in, so `friends` and `send` must not drop them."""
+    with serving(tmp_path, "Anna", "小波") as server:
+        options = ("--server", server.address, "--uin", "10002")
+        for command in (("friends",), ("send", "10001", "hi"), ("send", "10999", "hi")):
+            as_anna(server.address, "send", "10002", "you\nthere?")
+            result = kqq(command[0], *options, *command[1:], KQQ_PASSWORD="secret")
+            assert "message from 10001: you\n    there?\n" in result.stderr
+
+
+def test_nothing_is_not_sent(address: str) -> None:
+    """An empty text is wrong usage."""
+    result = as_anna(address, "send", "10002", "")
+    assert result.exit_code == 2
+    assert "there is no text to send" in result.stderr
+
+
+def test_a_text_too_long_for_a_line_is_refused_here(address: str) -> None:
+    """What the server could not take is not sent, and the limit is told."""
+    result = as_anna(address, "send", "10002", "x" * 70000)
+    assert result.exit_code == 1
+    assert "the limit is 65536" in result.stderr
+
+
+def test_a_piped_chat_says_that_something_failed(address: str) -> None:
+    """A script can see that not all it typed was done."""
+    assert as_anna(address, "chat", typed="/to 10999\n").exit_code == 1
+
+
+def test_an_interrupt_ends_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C at a prompt or in the middle of something is exit code 130, without a traceback."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kqq.cli._lines", interrupted)
+    result = kqq("explain", "-")
+    assert result.exit_code == 130
+    assert result.stderr == "\nkqq: interrupted\n"
+
+
+def test_ctrl_c_ends_a_client_in_good_order(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in `listen` and `chat` is how they end: exit code 0."""
+
+    def interrupted(work: Coroutine[object, object, None]) -> None:
+        work.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("asyncio.run", interrupted)
+    assert as_anna(address, "listen").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["kqq --help", "kqq demo", "kqq explain VER=1"])
+def test_a_full_disk_is_one_line(command: str) -> None:
+    """Output that cannot be written is an error in one line."""
+    shell = f"{command.replace('kqq', f'{sys.executable} -m kqq')} >/dev/full"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr == "kqq: No space left on device\n"
+
+
+def test_closed_output_is_no_error() -> None:
+    """A caller may close standard output."""
+    shell = f"{sys.executable} -m kqq explain VER=1.4 >&-"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_listen_can_end_by_itself(tmp_path: Path) -> None:

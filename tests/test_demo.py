@@ -1,5 +1,9 @@
 """The demo, as it runs without a terminal and with one."""
 
+import io
+import subprocess
+import sys
+
 import pytest
 from rich.cells import cell_len
 
@@ -65,7 +69,7 @@ def test_the_chat_is_offered_in_a_terminal(
     """Whoever says yes is Anna, and 小波 answers."""
     said: list[object] = []
 
-    async def one_question(client: object) -> None:
+    async def one_question(client: object, lines: object) -> None:
         assert isinstance(client, Client)
         await client.send(demo.BO, "hi")
         async for push in client.events():
@@ -74,16 +78,16 @@ def test_the_chat_is_offered_in_a_terminal(
                 break
 
     monkeypatch.setattr(demo, "plain_chat", one_question)
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setattr("click.confirm", lambda *_, **__: True)
+    monkeypatch.setattr("sys.stdin", _terminal("y\n"))
     demo.run_demo()
     assert isinstance(said[-1], ServerMsg)
     assert said[-1].text == "你说: hi"
     assert "Everything arrived" in capsys.readouterr().out
-    monkeypatch.setattr("click.confirm", lambda *_, **__: False)
     said.clear()
-    demo.run_demo()
+    for typed in ("n\n", "\n", ""):
+        monkeypatch.setattr("sys.stdin", _terminal(typed))
+        demo.run_demo()
     assert said == []
 
 
@@ -92,3 +96,19 @@ def test_what_the_wire_column_shows_are_lines() -> None:
     line = Line.decode(b"VER=1.1&CMD=update_stat&SEQ=1&UIN=10001&RES=0&ST=10&UN=10002")
     assert isinstance(decode(Line(mask(line.text)), Role.SERVER), UpdateStat)
     assert not isinstance(decode(line, Role.SERVER), Unreadable)
+
+
+def _terminal(typed: str) -> io.StringIO:
+    """Return standard input as a terminal where this is typed."""
+    stdin = io.StringIO(typed)
+    stdin.isatty = lambda: True  # type: ignore[method-assign]
+    return stdin
+
+
+def test_a_reader_who_leaves_ends_the_demo() -> None:
+    """`kqq demo | head` is no error of ours."""
+    command = f"{sys.executable} -m kqq demo | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, check=True
+    )
+    assert done.stderr == b""

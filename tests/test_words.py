@@ -24,7 +24,8 @@ def test_statuses_have_names(code: int, name: str) -> None:
         ("\x1b[2J\x07", r"\x1b[2J\x07"),
         ("a\nb", r"a\x0ab"),
         ("\u202egnp.exe", r"\u202egnp.exe"),
-        ("\udc85", r"\udc85"),
+        ("\udc85", r"\x85"),
+        ("\ud800", r"\ud800"),
         ("\x9b31m", r"\x9b31m"),
     ],
 )

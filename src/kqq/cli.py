@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
@@ -19,10 +20,12 @@ from kqq.words import Exit, explanation_lines, printable, status_name
 
 if TYPE_CHECKING:
     from kqq.client import Client
+    from kqq.protocol import Push
     from kqq.protocol.explain import Explanation
     from kqq.server.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
+_NUMBER = click.IntRange(min=1, max=4294967295)
 
 
 class _Commands(click.Group):
@@ -30,17 +33,36 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # as click has it
         for stream in (sys.stdout, sys.stderr):
-            # Bytes that were no UTF-8 on the wire must not end the program here.
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+            if stream is not None:  # it is None where the caller closed it
+                # Bytes that were no UTF-8 on the wire must not end the program here.
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except KQQError as error:
             click.echo(f"kqq: {printable(str(error))}", err=True)
             sys.exit(_exit_code(error))
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("\nkqq: interrupted", err=True)
+            sys.exit(Exit.INTERRUPTED)
         except BrokenPipeError:
-            # Whoever read our output has gone; keep Python from complaining once more at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _forget_output()  # whoever read it has gone
             sys.exit(Exit.DONE)
+        return result
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as click has it
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # such as a full disk, also while help is printed
+            _forget_output()
+            click.echo(f"kqq: {error.strerror or error}", err=True)
+            sys.exit(Exit.USAGE)
+
+
+def _forget_output() -> None:
+    """Keep Python from failing once more, at exit, to write what is left of the output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(error: KQQError) -> Exit:
@@ -54,7 +76,7 @@ def _exit_code(error: KQQError) -> Exit:
 @click.group(
     cls=_Commands,
     epilog="Exit codes: 0 done, 1 refused or unreadable, 2 wrong usage or settings, "
-    "3 no connection.",
+    "3 no connection, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="kqq")
 def main() -> None:
@@ -69,6 +91,7 @@ def _data_option(command: F) -> F:
         "--data",
         type=click.Path(file_okay=False, path_type=Path),
         envvar="KQQ_DATA",
+        show_envvar=True,
         help="Folder with the database.  [default: a folder `kqq` among your user data]",
     )(command)
 
@@ -79,7 +102,7 @@ def _data(data: Path | None) -> Path:
     return data or default_data()
 
 
-@main.command()
+@main.command(short_help="Run a server.")
 @_data_option
 @click.option(
     "--listen",
@@ -128,18 +151,25 @@ def account() -> None:
     """The accounts of a server; works while it runs."""
 
 
-def _store(data: Path | None) -> "Store":
-    from kqq.server.database import Database, prepare_folder
+def _store(data: Path | None, *, create: bool = False) -> "Store":
+    from kqq.server.database import Database, database_path, prepare_folder
     from kqq.server.store import Store
 
-    return Store(Database(prepare_folder(_data(data))))
+    folder = _data(data)
+    if not database_path(folder).exists():
+        if not create:
+            raise ConfigError(f"there are no accounts in {folder}; is that the right --data?")
+        click.echo(f"making a new data folder {folder}", err=True)
+    return Store(Database(prepare_folder(folder)))
 
 
 @account.command("add")
-@click.argument("uin", type=int)
+@click.argument("uin", type=_NUMBER)
 @click.option("--nick", required=True, help="The name that others see.")
-@click.option("--password", help="Others on this machine can see it; better be asked for it.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--password", help="Seen by others on this machine; leave it out to be asked.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from a line of standard input."
+)
 @_data_option
 def account_add(
     uin: int, nick: str, password: str | None, data: Path | None, *, password_stdin: bool
@@ -151,13 +181,13 @@ def account_add(
         raise click.UsageError("give --password or --password-stdin, not both")
     if password is None:
         password = _ask_password(from_stdin=password_stdin, confirm=True)
-    added = add_account(_store(data), uin, nick, password, time.time())
+    added = add_account(_store(data, create=True), uin, nick, password, time.time())
     click.echo(f"added {added.uin} {printable(added.nick)}")
 
 
 @account.command("friend")
-@click.argument("uin", type=int)
-@click.argument("other", type=int, metavar="UIN")
+@click.argument("uin", type=_NUMBER)
+@click.argument("other", type=_NUMBER, metavar="UIN")
 @_data_option
 def account_friend(uin: int, other: int, data: Path | None) -> None:
     """Make two accounts friends of each other."""
@@ -184,13 +214,25 @@ def account_list(data: Path | None, *, as_json: bool) -> None:
 
 def _client_options(command: F) -> F:
     for option in (
-        click.option("--password-stdin", is_flag=True, help="First line of standard input."),
-        click.option("--uin", type=int, required=True, envvar="KQQ_UIN", help="Your number."),
+        click.option(
+            "--password-stdin",
+            is_flag=True,
+            help="Read the password from a line of standard input; else KQQ_PASSWORD or a prompt.",
+        ),
+        click.option(
+            "--uin",
+            type=_NUMBER,
+            required=True,
+            envvar="KQQ_UIN",
+            show_envvar=True,
+            help="Your number.",
+        ),
         click.option(
             "--server",
             default="tcp://127.0.0.1:14000",
             show_default=True,
             envvar="KQQ_SERVER",
+            show_envvar=True,
             metavar="tcp://HOST:PORT",
             help="Where the server is.",
         ),
@@ -217,20 +259,27 @@ def _ask_password(*, from_stdin: bool, confirm: bool = False) -> str:
 def _with_client(
     server: str,
     uin: int,
+    password: str,
     work: Callable[["Client"], Coroutine[Any, Any, None]],
-    *,
-    password_stdin: bool,
 ) -> None:
-    """Sign in and do `work`. Ctrl-C ends it in good order."""
+    """Sign in and do `work`; Ctrl-C ends it in good order.
+
+    Who signs in gets the messages that waited, and they are then no longer on the server; those
+    that `work` did not take are shown.
+    """
     from kqq.client import Address, Client
 
     address = Address.parse(server)
-    password = _ask_password(from_stdin=password_stdin)
 
     async def run() -> None:
         async with await Client.connect(address) as client:
             await client.sign_in(uin, password)
-            await work(client)
+            try:
+                await work(client)
+            finally:
+                await client.close()
+                async for push in client.events():
+                    _show_message(push)
 
     try:
         asyncio.run(run())
@@ -238,26 +287,45 @@ def _with_client(
         click.echo(err=True)
 
 
-@main.command()
+def _show_message(push: "Push") -> None:
+    """Show, on standard error, a message that came while something else was done."""
+    from kqq.protocol import ServerMsg
+
+    if isinstance(push, ServerMsg):
+        text = printable(push.text, lines=True).replace("\n", "\n    ")
+        click.echo(f"message from {push.sender}: {text}", err=True)
+
+
+@main.command(short_help="Send a message.")
 @_client_options
-@click.argument("to", type=int)
+@click.argument("to", type=_NUMBER)
 @click.argument("text")
 def send(server: str, uin: int, to: int, text: str, *, password_stdin: bool) -> None:
-    """Send TEXT to the number TO; `-` reads the text from standard input."""
+    """Send TEXT to the number TO; `-` reads the text from standard input.
+
+    Messages that waited for you come with the sign-in; they are shown on standard error.
+    """
+    password = _ask_password(from_stdin=password_stdin)
+    words = sys.stdin.read().rstrip("\n") if text == "-" else text
+    if not words:
+        raise click.UsageError("there is no text to send")
 
     async def work(client: "Client") -> None:
-        words = (await asyncio.to_thread(sys.stdin.read)).rstrip("\n") if text == "-" else text
         await client.send(to, words)
         await client.sign_out()
 
-    _with_client(server, uin, work, password_stdin=password_stdin)
+    _with_client(server, uin, password, work)
 
 
 @main.command()
 @_client_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def friends(server: str, uin: int, *, password_stdin: bool, as_json: bool) -> None:
-    """List friends and their statuses."""
+    """List friends and their statuses.
+
+    Messages that waited for you come with the sign-in; they are shown on standard error.
+    """
+    password = _ask_password(from_stdin=password_stdin)
 
     async def work(client: "Client") -> None:
         everybody = await client.friends()
@@ -278,10 +346,10 @@ def friends(server: str, uin: int, *, password_stdin: bool, as_json: bool) -> No
                 click.echo(f"{friend.uin:<10} {status_name(code):<15} {printable(friend.nick)}")
         await client.sign_out()
 
-    _with_client(server, uin, work, password_stdin=password_stdin)
+    _with_client(server, uin, password, work)
 
 
-@main.command()
+@main.command(short_help="Print messages as they come.")
 @_client_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--count", type=click.IntRange(min=1), help="End when so many have come.")
@@ -289,6 +357,7 @@ def listen(
     server: str, uin: int, *, password_stdin: bool, as_json: bool, count: int | None
 ) -> None:
     """Print messages and status changes as they come, until Ctrl-C."""
+    password = _ask_password(from_stdin=password_stdin)
 
     async def work(client: "Client") -> None:
         click.echo(f"signed in as {uin}; Ctrl-C ends", err=True)
@@ -308,14 +377,15 @@ def listen(
                 await client.sign_out()
                 await client.close()  # what came until then is still printed: it was delivered
 
-    _with_client(server, uin, work, password_stdin=password_stdin)
+    _with_client(server, uin, password, work)
 
 
-def _push_object(push: Any) -> dict[str, Any]:  # imports of protocol cost others
-    from kqq.protocol import ServerMsg
+def _push_object(push: "Push") -> dict[str, Any]:
+    from kqq.protocol import ServerMsg, UpdateStat
 
     if isinstance(push, ServerMsg):
         return {"type": "message", "from": push.sender, "text": push.text, "kind": push.type}
+    assert isinstance(push, UpdateStat)
     return {
         "type": "status",
         "uin": push.number,
@@ -324,20 +394,29 @@ def _push_object(push: Any) -> dict[str, Any]:  # imports of protocol cost other
     }
 
 
-@main.command()
+@main.command(short_help="Chat, line by line.")
 @_client_options
 @click.option("--plain", is_flag=True, help="Lines only (the only form there is yet).")
 def chat(server: str, uin: int, *, password_stdin: bool, plain: bool) -> None:  # noqa: ARG001
-    """Chat, line by line: what you type goes out, what comes is printed."""
+    """Chat, line by line: what you type goes out, what comes is printed.
+
+    Through a pipe the exit code is 1 if anything that was typed could not be done.
+    """
     from kqq.chat import plain_chat
 
-    _with_client(server, uin, plain_chat, password_stdin=password_stdin)
+    password = _ask_password(from_stdin=password_stdin)
+
+    async def work(client: "Client") -> None:
+        if not await plain_chat(client) and not sys.stdin.isatty():
+            sys.exit(Exit.REFUSED)
+
+    _with_client(server, uin, password, work)
 
 
 # --- the protocol --------------------------------------------------------------------------------
 
 
-@main.command()
+@main.command(short_help="Explain a line field by field.")
 @click.argument("line")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, secrets included.")
 @click.option("--secrets", is_flag=True, help="Show passwords and session keys in words, too.")
@@ -358,7 +437,9 @@ def explain(line: str, *, as_json: bool, secrets: bool) -> None:
         else:
             if position:
                 click.echo()
-            click.echo("\n".join(explanation_lines(explanation, secrets=secrets)))
+            columns = shutil.get_terminal_size().columns
+            lines = explanation_lines(explanation, secrets=secrets, columns=columns)
+            click.echo("\n".join(lines))
     sys.exit(Exit.DONE if all_readable else Exit.REFUSED)
 
 
@@ -392,7 +473,7 @@ def _explanation_object(explanation: "Explanation") -> dict[str, Any]:
     }
 
 
-@main.command()
+@main.command(short_help="See two people chat, and the wire.")
 def demo() -> None:
     """Two people chat through a server of their own, beside the lines on the wire."""
     from kqq.demo import run_demo

@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import click
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kqq.chat import plain_chat
+from kqq.chat import plain_chat, typed_lines
 from kqq.client import Address, Client, Tcp, Watched
 from kqq.errors import KQQError, RemoteProtocolError
 from kqq.protocol import Line, ServerMsg, Status, UpdateStat, mask
@@ -50,7 +50,7 @@ WHILE_AWAY = "你不在的时候: 1+1=2 & 50% off, see you 👋\n明天见"
 
 def run_demo() -> None:
     """Play the demo; in a terminal, offer the chat at the end."""
-    console = Console(highlight=False)
+    console = _Console(highlight=False)
     console.width = min(console.width, _WIDEST) if console.is_terminal else 80
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     with contextlib.suppress(KeyboardInterrupt):
@@ -89,6 +89,14 @@ def _make_people(config: Config) -> None:
     for uin, nick in NAMES.items():
         add_account(store, uin, nick, _PASSWORD, time.time())
     make_friends(store, ANNA, BO)
+
+
+class _Console(Console):
+    """A console that leaves to the command line what happens when nobody reads it any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Say so."""
+        raise BrokenPipeError
 
 
 class _Stage:
@@ -184,18 +192,23 @@ class _Stage:
         grid.add_column(width=self._left, overflow="fold")
         grid.add_column(width=right, overflow="fold")
         wire = "\n".join(fold(printable(line), right) for line in lines)
-        grid.add_row(Text(printable(seen, lines=True), style), Text(wire, style or "cyan"))
+        words = printable(seen, lines=True).replace("\n", "\n    ")
+        grid.add_row(Text(words, style), Text(wire, style or "cyan"))
         self._console.print(grid)
         self._console.print()
 
 
 def fold(line: str, width: int) -> str:
-    """Return a line of the wire in rows of at most `width` cells, cut before an `&` if possible."""
+    """Return a line of the wire in rows of at most `width` cells, cut before an `&` if possible.
+
+    All rows but the first begin with two blanks that are not in the line.
+    """
     rows, row = [], ""
     for part in line.replace("&", "\n&").split("\n"):
         if row and cell_len(row) + cell_len(part) > width:
             rows.append(row)
-            row = f"  {part}"
+            *full, row = (f"  {piece}" for piece in chop_cells(part, width - 2))
+            rows += full
         else:
             row += part
     return "\n".join([*rows, row])
@@ -203,8 +216,10 @@ def fold(line: str, width: int) -> str:
 
 async def _offer_chat(stage: _Stage) -> None:
     """Let the person at the terminal be Anna; 小波 answers whatever is said."""
-    question = "Open the chat as Anna, with 小波 answering?"
-    if not await asyncio.to_thread(click.confirm, question, default=False):
+    lines = typed_lines()
+    click.echo("Open the chat as Anna, with 小波 answering? [y/N] ", nl=False)
+    answer_typed = await lines.get()
+    if answer_typed is None or answer_typed.strip().lower() not in ("y", "yes"):
         return
     async with stage.sign_in(BO) as bo:
 
@@ -216,7 +231,7 @@ async def _offer_chat(stage: _Stage) -> None:
         answering = asyncio.create_task(answer())
         try:
             async with stage.sign_in(ANNA) as anna:
-                await plain_chat(anna)
+                await plain_chat(anna, lines)
         finally:
             answering.cancel()
             with contextlib.suppress(asyncio.CancelledError, KQQError):

@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from kqq.protocol import Status
 from kqq.protocol.explain import ExplainedField, Explanation
 
-_COLUMNS = 80
+_NARROWEST, _WIDEST = 60, 100  # columns; in fewer nothing could be read
 _KEYS = 24  # columns for keys, at most; the longest known has 20
 _VALUES = 18  # columns for values; wider ones have a line of their own
 _STATUS_NAMES = {status.value: status.name.lower().replace("_", "-") for status in Status}
@@ -22,6 +22,7 @@ class Exit(IntEnum):
     REFUSED = 1
     USAGE = 2
     NO_CONNECTION = 3
+    INTERRUPTED = 130  # as shells have it
 
 
 def status_name(code: int) -> str:
@@ -47,7 +48,9 @@ def printable(text: str, *, lines: bool = False) -> str:
         if keeps and sign not in _DIRECTION:
             shown.append(sign)
         else:
-            shown.append(f"\\u{ord(sign):04x}" if ord(sign) > 255 else f"\\x{ord(sign):02x}")
+            code = ord(sign)
+            code -= 0xDC00 if 0xDC80 <= code <= 0xDCFF else 0  # a byte that was no UTF-8
+            shown.append(f"\\u{code:04x}" if code > 255 else f"\\x{code:02x}")
     return "".join(shown)
 
 
@@ -55,14 +58,15 @@ _DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Signs that make text run the other way, and so can make it look like something else."""
 
 
-def explanation_lines(explanation: Explanation, *, secrets: bool) -> list[str]:
-    """Return a line in words, in 80 columns; secrets are shown only if asked for."""
+def explanation_lines(explanation: Explanation, *, secrets: bool, columns: int = 80) -> list[str]:
+    """Return a line in words, in so many columns; secrets are shown only if asked for."""
+    columns = min(max(columns, _NARROWEST), _WIDEST)
     command = printable(explanation.command) or "(no command)"
     summary = f": {explanation.summary}" if explanation.summary else ""
-    lines = _wrapped("", f"{command}, {explanation.kind}{summary}")
+    lines = _wrapped(columns, "", f"{command}, {explanation.kind}{summary}")
     fields = explanation.fields
     keys = min(max((cell_len(printable(field.key)) for field in fields), default=0), _KEYS)
-    shown = [_value(field, _COLUMNS - keys - 4, secrets=secrets) for field in fields]
+    shown = [_value(field, columns - keys - 4, secrets=secrets) for field in fields]
     values = min(max(map(cell_len, shown), default=0), _VALUES)
     for value, field in zip(shown, fields, strict=True):
         left = f"  {set_cell_size(printable(field.key), keys)}  "
@@ -72,9 +76,9 @@ def explanation_lines(explanation: Explanation, *, secrets: bool) -> list[str]:
         else:
             left += set_cell_size(value, values)
         evidence = f" [{field.confidence}: {' '.join(field.evidence)}]" if field.evidence else ""
-        lines += _wrapped(f"{left}  ", (field.meaning or "not a field we know") + evidence)
+        lines += _wrapped(columns, f"{left}  ", (field.meaning or "not a field we know") + evidence)
     for problem in explanation.problems:
-        lines += _wrapped("  ! ", printable(problem))
+        lines += _wrapped(columns, "  ! ", printable(problem))
     return lines
 
 
@@ -88,8 +92,8 @@ def _value(field: ExplainedField, room: int, *, secrets: bool) -> str:
     return set_cell_size(value, room - cell_len(count)).rstrip() + count
 
 
-def _wrapped(left: str, text: str) -> list[str]:
+def _wrapped(columns: int, left: str, text: str) -> list[str]:
     """Return `text` after `left`, its further lines below it."""
     indent = cell_len(left)
-    first, *others = wrap(text, _COLUMNS - indent) or [""]
+    first, *others = wrap(text, columns - indent) or [""]
     return [f"{left}{first}".rstrip(), *(f"{' ' * indent}{line}" for line in others)]

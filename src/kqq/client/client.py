@@ -5,6 +5,9 @@ async with await Client.connect("tcp://127.0.0.1:14000") as client:
     await client.send(10002, "hello")
     async for push in client.events():
         ...
+
+Who signs in is sent the messages that waited, and the server then has them no longer: whoever signs
+in should read `events()`.
 """
 
 import asyncio
@@ -69,6 +72,10 @@ LICENCE = "812822641C978097"
 DEVICE = "KQQPYTHONCLIENT0"
 """`GD`: 16 signs A-Z0-9, one per installation; no server was seen to check it."""
 _MOST_UNTAKEN = 1000
+_WHY_REFUSED = {
+    "CLTMSG": "servers do so if you are not friends, if the text is too long, or if too many "
+    "messages wait",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +313,8 @@ class Client:
             while True:
                 await asyncio.sleep(seconds)
                 await self.call(QueryStat2(**self._head()))
+        except NotSignedIn:
+            self._end(NotSignedIn("signed in elsewhere since; sign in again", command="", res=20))
         except KQQError as error:
             self._end(error)
 
@@ -336,7 +345,7 @@ class Client:
                 event.request,
                 TimedOut(
                     f"no answer to {event.request.command} (SEQ={event.request.seq}) within "
-                    f"{self._timeout:g} s; {len(self._pushes)} events wait to be taken"
+                    f"{self._timeout:g} s{self._why_silent()}"
                 ),
             )
         elif isinstance(event, Push):
@@ -350,6 +359,11 @@ class Client:
             logger.warning("unreadable line=%r why=%s", show(event.line.encode()), event)
         else:
             logger.info("unexpected event=%r", event)
+
+    def _why_silent(self) -> str:
+        if self._room.is_set():
+            return ""
+        return f"; {len(self._pushes)} events wait, and no more is read until they are taken"
 
     def _answer(self, request: Request[Any], answer: Reply | KQQError) -> None:
         call = self._calls.get(id(request))
@@ -397,4 +411,5 @@ def _refusal(request: Request[Any], reply: Failure) -> CommandError:
         )
     if reply.res == 5:
         return NoSuchNumber(f"{name} is refused: no such number", command=name, res=reply.res)
-    return Refused(f"{name} is refused (RES={reply.res})", command=name, res=reply.res)
+    why = _WHY_REFUSED.get(name, "the protocol has no words for why")
+    return Refused(f"{name} is refused (RES={reply.res}); {why}", command=name, res=reply.res)

@@ -139,7 +139,13 @@ class Connection:
             raise LocalProtocolError("the connection is closed; open another one")
         if isinstance(message, Request) != (self.role is Role.CLIENT):
             raise LocalProtocolError(f"a {self.role.value} does not send {type(message).__name__}")
-        data = encode(message) + (LINE_END if self._framing is Framing.LINES else b"")
+        line = encode(message)
+        if len(line) > self._limits.line:
+            raise LocalProtocolError(
+                f"{type(message).__name__} would be a line of {len(line)} bytes; the limit is "
+                f"{self._limits.line}, so send less in one message"
+            )
+        data = line + (LINE_END if self._framing is Framing.LINES else b"")
         if isinstance(message, Request):
             self._waiting.append((message, now + self._limits.answer))
         if self._heard is None:

@@ -60,9 +60,10 @@ def add_account(store: Store, uin: int, nick: str, password: str, now: float) ->
     """Store a new account at once. Raises ConfigError if number or nick will not do."""
     if not LOWEST_UIN <= uin <= HIGHEST_UIN:
         raise ConfigError(f"{uin} cannot be a number; take one from {LOWEST_UIN} to {HIGHEST_UIN}")
-    if not 0 < len(nick) <= LONGEST_NICK or not nick.isprintable():
+    if not 0 < len(nick) <= LONGEST_NICK or not nick.isprintable() or nick != nick.strip():
         raise ConfigError(
-            f"{nick!r} cannot be a nickname; take 1 to {LONGEST_NICK} printable characters"
+            f"{nick!r} cannot be a nickname; take 1 to {LONGEST_NICK} printable characters, "
+            "without blanks around them"
         )
     if not password:
         raise ConfigError("an empty password cannot be used; phones cannot send one")

@@ -232,6 +232,11 @@ def _statements(sql: str) -> list[str]:
     return statements
 
 
+def database_path(data: Path) -> Path:
+    """Return where the database of a data folder is."""
+    return data / "kqq.sqlite"
+
+
 def prepare_folder(data: Path) -> Path:
     """Make the data folder if need be and return the path of its database.
 
@@ -243,4 +248,4 @@ def prepare_folder(data: Path) -> Path:
         raise StoreError(f"cannot make the data folder {data}: {error.strerror}") from error
     if not os.access(data, os.W_OK | os.X_OK):
         raise StoreError(f"cannot write in the data folder {data}: no permission")
-    return data / "kqq.sqlite"
+    return database_path(data)
