@@ -51,7 +51,7 @@ class _Commands(click.Group):
             sys.exit(Exit.DONE)
         return result
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as click has it
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # as click has it
         try:
             return super().main(*args, **kwargs)
         except OSError as error:  # such as a full disk, also while help is printed
