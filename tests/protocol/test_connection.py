@@ -423,3 +423,11 @@ def test_the_head_makes_no_difference_to_an_answer() -> None:
     """A 1.1 command on a 1.4 connection is answered as any other."""
     old = CltMsg(seq="203", uin=10001, to=10002, text="hello", head=Head("1.1"))
     assert fed(wire(SAID_REPLY), sent=[old]) == [Answered(old, SAID_REPLY)]
+
+
+def test_a_line_too_long_to_be_read_is_not_sent() -> None:
+    """What the other end would have to refuse is refused here, with the limit."""
+    connection = Connection(Role.CLIENT)
+    with pytest.raises(LocalProtocolError, match=r"a line of \d+ bytes; the limit is 65536"):
+        connection.send(CltMsg(seq="1", uin=10001, to=10002, text="&" * 30000), 0)
+    assert connection.deadline() is None
