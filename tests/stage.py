@@ -356,6 +356,7 @@ class Stage:
         await self.server.close()
         for server in self._dead:
             server._database._reader.close()
+            server._database._writer.close()
 
     async def start(self) -> None:
         """Open the server on the folder."""

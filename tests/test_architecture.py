@@ -31,7 +31,7 @@ MAY_IMPORT = {
 """What each package may import besides the standard library."""
 PARTS = {"kqq.protocol", "kqq.client", "kqq.server", "kqq.chat", "kqq.demo"}
 LAYERS = (
-    {"clock", "config", "database"},
+    {"clock", "config", "database", "handover"},
     {"store"},
     {"accounts", "friends", "inbox", "presence", "session"},
     {"handlers"},

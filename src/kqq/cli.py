@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from kqq.server.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Signs that could steer a terminal, and are as well escaped in JSON."""
 _NUMBER = click.IntRange(min=1, max=4294967295)
 
 
@@ -261,8 +264,10 @@ def _with_client(
     uin: int,
     password: str,
     work: Callable[["Client"], Coroutine[Any, Any, None]],
+    *,
+    until_interrupted: bool = False,
 ) -> None:
-    """Sign in and do `work`; Ctrl-C ends it in good order.
+    """Sign in and do `work`, which Ctrl-C may be the usual way to end.
 
     Who signs in gets the messages that waited, and they are then no longer on the server; those
     that `work` did not take are shown.
@@ -284,6 +289,8 @@ def _with_client(
     try:
         asyncio.run(run())
     except KeyboardInterrupt:
+        if not until_interrupted:
+            raise
         click.echo(err=True)
 
 
@@ -377,7 +384,7 @@ def listen(
                 await client.sign_out()
                 await client.close()  # what came until then is still printed: it was delivered
 
-    _with_client(server, uin, password, work)
+    _with_client(server, uin, password, work, until_interrupted=True)
 
 
 def _push_object(push: "Push") -> dict[str, Any]:
@@ -410,7 +417,7 @@ def chat(server: str, uin: int, *, password_stdin: bool, plain: bool) -> None:  
         if not await plain_chat(client) and not sys.stdin.isatty():
             sys.exit(Exit.REFUSED)
 
-    _with_client(server, uin, password, work)
+    _with_client(server, uin, password, work, until_interrupted=True)
 
 
 # --- the protocol --------------------------------------------------------------------------------
@@ -482,4 +489,6 @@ def demo() -> None:
 
 
 def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(
+        _UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(value, ensure_ascii=False))
+    )

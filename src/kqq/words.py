@@ -54,7 +54,7 @@ def printable(text: str, *, lines: bool = False) -> str:
     return "".join(shown)
 
 
-_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Signs that make text run the other way, and so can make it look like something else."""
 
 
@@ -76,7 +76,9 @@ def explanation_lines(explanation: Explanation, *, secrets: bool, columns: int =
         else:
             left += set_cell_size(value, values)
         evidence = f" [{field.confidence}: {' '.join(field.evidence)}]" if field.evidence else ""
-        lines += _wrapped(columns, f"{left}  ", (field.meaning or "not a field we know") + evidence)
+        lines += _wrapped(
+            columns, f"{left}  ", printable(field.meaning or "not a field we know") + evidence
+        )
     for problem in explanation.problems:
         lines += _wrapped(columns, "  ! ", printable(problem))
     return lines

@@ -392,24 +392,24 @@ async def test_a_cancelled_call_is_forgotten(script: Script, signed_in: Client) 
 
 
 async def test_events_nobody_takes_stop_the_reading(script: Script, signed_in: Client) -> None:
-    """At most a thousand pushes are held; taking one goes on reading."""
+    """At most five thousand pushes are held; taking one goes on reading."""
     push = "VER=1.1&CMD=update_stat&SEQ=1&UIN=10001&RES=0&ST=10&UN=10002"
-    script.say("\r\n".join([push] * 1000))
+    script.say("\r\n".join([push] * 5000))
     events = signed_in.events()
     await anext(events)  # also lets the reader come round
-    script.say("\r\n".join([push] * 999))
-    for _ in range(998):
+    script.say("\r\n".join([push] * 4999))
+    for _ in range(4998):
         await anext(events)
     before = script.receiving
-    for _ in range(1000):
+    for _ in range(5000):
         await anext(events)
     assert script.receiving > before
 
 
 async def test_reading_pauses_while_too_many_events_wait(script: Script, signed_in: Client) -> None:
-    """While a thousand pushes wait nothing more is read, and a call that times out says why."""
+    """While five thousand pushes wait nothing more is read, and a call that times out says why."""
     push = "VER=1.1&CMD=update_stat&SEQ=1&UIN=10001&RES=0&ST=10&UN=10002"
-    script.say("\r\n".join([push] * 1000))
+    script.say("\r\n".join([push] * 5000))
     for _ in range(5):
         await asyncio.sleep(0)
     before = script.receiving
@@ -507,3 +507,23 @@ async def test_signs_of_life_end_with_the_sign_in(script: Script) -> None:
         await asyncio.sleep(0.03)
         assert not silence.done()
         silence.cancel()
+
+
+@pytest.mark.parametrize("method", ["friends", "statuses"])
+async def test_a_friend_list_without_end_is_an_exception(
+    script: Script, signed_in: Client, method: str
+) -> None:
+    """A server that never ends a list cannot fill our memory."""
+    asking = asyncio.create_task(getattr(signed_in, method)())
+    start = 1
+    while True:
+        numbers = "".join(f"{start + n}," for n in range(3000))
+        listed = f"UN={numbers}&FC={'0,' * 3000}&NK={',' * 3000}"
+        stated = f"ST={'10,' * 3000}&UN={numbers}"
+        start += 3000
+        head = f"RES=0&NP={start}&SN=3000&{listed}" if method == "friends" else ""
+        await script.answer(head or f"RES=0&FN=0&SN=3000&{stated}")
+        if start > 65535:
+            break
+    with pytest.raises(RemoteProtocolError, match="more than 65535 friends cannot be"):
+        await asking

@@ -179,8 +179,8 @@ def test_a_line_may_be_as_long_as_the_limit() -> None:
     buffer = LineBuffer()
     assert buffer.feed(b"a" * LINE_LIMIT + b"\n") == [b"a" * LINE_LIMIT]
     assert buffer.error is None
-    assert buffer.feed(b"PS=secret&" + b"b" * LINE_LIMIT) == []
-    assert str(buffer.error).startswith("a line is longer than 65536 bytes and starts 'PS=***&bbb")
+    assert buffer.feed(b"PS=secret&" + b"z" * LINE_LIMIT) == []
+    assert str(buffer.error).startswith("a line is longer than 65536 bytes and starts 'PS=***&zzz")
 
 
 def test_gathered_bytes_are_not_cut() -> None:
@@ -198,3 +198,17 @@ def test_a_line_shows_no_secret() -> None:
     """The representation of a line, which ends up in logs, masks what is secret, a CR in it too."""
     line = Line.decode(b"\x89\x01VER=1.4&CMD=Login&PS=5EBE\r2294&M5=1")
     assert repr(line) == r"Line('\\x89\\x01VER=1.4&CMD=Login&PS=***&M5=1')"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"&\xffPS=5ebe2294ecd0e0f08eab7690d2a6ee69",
+        b"P%53=5ebe2294ecd0e0f08eab7690d2a6ee69",
+        b"login 10001 5EBE2294ECD0E0F08EAB7690D2A6EE69",
+    ],
+)
+def test_what_is_shown_of_a_broken_line_has_no_hash(data: bytes) -> None:
+    """However a line is broken, what looks like a password's MD5 is masked."""
+    assert "***" in show(data)
+    assert "5ebe" not in show(data).lower()

@@ -100,21 +100,6 @@ async def test_locked_database_fails_all_at_once(
     await database.close()
 
 
-async def test_writer_that_cannot_open_tries_again(tmp_path: Path) -> None:
-    """If the writer's own connection cannot be opened, the next write tries once more."""
-    path = tmp_path / "kqq.sqlite"
-    database = Database(path)
-    path.rename(tmp_path / "away")
-    path.mkdir()
-    with pytest.raises(StoreError):
-        await database.write(INSERT, 1, "n")
-    path.rmdir()
-    (tmp_path / "away").rename(path)
-    await database.write(INSERT, 2, "n")
-    assert uins(database) == [2]
-    await database.close()
-
-
 async def test_close_finishes_writes(tmp_path: Path) -> None:
     """What waits when the database is closed is on disk then."""
     database = Database(tmp_path / "kqq.sqlite")

@@ -517,7 +517,7 @@ async def test_half_a_line_after_a_full_turn(stage: Stage) -> None:
     """A turn's worth of lines, a piece full, and half a line: the other half is still read."""
     wire = await stage.sign_in(ROMEO)
     turn, piece = stage.config.turn_limit, 8192
-    lines = [request("Logout", ROMEO, "X=", seq=n) for n in range(1000, 1000 + turn)]
+    lines = [request("Query_Stat2", ROMEO, "CM=2&UN=0&X=", seq=n) for n in range(1000, 1000 + turn)]
     data = "".join(f"{line.ljust(piece // turn - 2, 'x')}\r\n" for line in lines).encode()
     assert len(data) == piece
     last = f"{request('Logout', ROMEO, seq=7)}\r\n".encode()

@@ -132,9 +132,9 @@ async def test_message_stays_until_it_is_delivered(house: House, store: Store) -
     session = house.open(ROMEO)
     items = house.sessions.take(session, 10)
     assert len(items) == 1
-    house.sessions.delivered(session, [StatusChange(JULIET, Status.ONLINE)])
     assert store.count_messages(ROMEO, 10) == 1
-    house.sessions.delivered(session, items)
+    assert isinstance(items[-1], Stored)
+    house.sessions.delivered(session, items[-1].id)
     # Before the deletion is on disk, a later session does not get it either.
     assert house.sessions.take(house.open(ROMEO), 10) == []
     await house.inbox.send(JULIET, ROMEO, "again")

@@ -71,7 +71,7 @@ LICENCE = "812822641C978097"
 """`LC`: the build of the phone's own client that most clients name (SOUND ZN QB YIWO)."""
 DEVICE = "KQQPYTHONCLIENT0"
 """`GD`: 16 signs A-Z0-9, one per installation; no server was seen to check it."""
-_MOST_UNTAKEN = 1000
+_MOST_UNTAKEN = 5000
 _WHY_REFUSED = {
     "CLTMSG": "servers do so if you are not friends, if the text is too long, or if too many "
     "messages wait",
@@ -194,6 +194,7 @@ class Client:
                     f"and {len(page.nicks)} nicknames; they must be equally many"
                 )
             friends += map(Friend, page.numbers, page.nicks, page.faces)
+            _check_count(len(friends))
             if page.next_page == LAST_PAGE:
                 return friends
             if page.next_page <= start:
@@ -215,6 +216,7 @@ class Client:
                     "they must be equally many"
                 )
             statuses.update(zip(page.numbers, page.statuses, strict=True))
+            _check_count(len(statuses))
             if page.last == 1:
                 return statuses
             if not page.numbers or page.numbers[-1] <= start:
@@ -263,7 +265,7 @@ class Client:
         """Give what the server sends unasked, as it comes; ends when the client is closed.
 
         Raises ConnectionLost when the connection ends otherwise. Each push is given once, so two
-        loops share them. Not reading the events for long stops the connection: at most 1,000 wait.
+        loops share them. Not reading the events for long stops the connection: at most 5,000 wait.
         """
         while True:
             while self._pushes:
@@ -356,7 +358,8 @@ class Client:
         elif isinstance(event, Closed):
             self._end(event.error or ConnectionLost("the server closed the connection"))
         elif isinstance(event, Unreadable):
-            logger.warning("unreadable line=%r why=%s", show(event.line.encode()), event)
+            why = show(str(event).encode("utf-8", "surrogateescape"))
+            logger.warning("unreadable line=%r why=%r", show(event.line.encode()), why)
         else:
             logger.info("unexpected event=%r", event)
 
@@ -398,6 +401,14 @@ class Client:
         self._news.set()
         self._room.set()
         self._arm()
+
+
+def _check_count(friends: int) -> None:
+    """Raise RemoteProtocolError if a friend list has no end."""
+    if friends > LAST_PAGE:
+        raise RemoteProtocolError(
+            f"more than {LAST_PAGE} friends cannot be: {LAST_PAGE} ends a list"
+        )
 
 
 def _refusal(request: Request[Any], reply: Failure) -> CommandError:

@@ -90,7 +90,8 @@ class Connection:
     `closed` is true once a `Closed` event was given; from then on nothing comes, and a client can
     send no more, while a server may still answer what came before. `old_habits` is true once the
     other end sent a line as no phone did, and some clients do that take each read for one message:
-    a bare LF at the end, or junk in front.
+    a bare LF at the end, or junk in front. `noise` says how many fragments that are no lines the
+    last `receive` passed over.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Connection:
         self.role = role
         self.closed = False
         self.old_habits = False
+        self.noise = 0
         self._framing = framing
         self._limits = limits or Limits()
         self._lines = LineBuffer(self._limits.line)
@@ -110,6 +112,7 @@ class Connection:
         if self.closed:
             return []
         self._heard = now
+        self.noise = 0
         if not data:
             return self._end()
         if self._framing is Framing.BODY:
@@ -120,6 +123,7 @@ class Connection:
             if not raw.endswith(b"\r"):
                 self.old_habits = True
             if len(raw) <= _NOISE and b"=" not in raw:
+                self.noise += 1
                 continue
             line = Line.decode(raw)
             if line.junk:

@@ -20,6 +20,10 @@ _SECRET = re.compile(
 )
 
 
+_HASH = re.compile(rb"[0-9A-Fa-f]{32,}")
+"""A password's MD5 in a line so broken that nobody sees it is one."""
+
+
 def mask(text: str) -> str:
     """Return `text` with the values of `PS`, `SG` and `SSG` replaced by `***`.
 
@@ -35,7 +39,8 @@ def mask_bytes(raw: bytes) -> bytes:
 
 def show(data: bytes, most: int = 120) -> str:
     """Return the start of `data` as one printable line for a log or an error, secrets masked."""
-    text = mask(data[: most * 4].decode("utf-8", "backslashreplace"))
+    masked = _HASH.sub(b"***", mask_bytes(data[: most * 4]))
+    text = masked.decode("utf-8", "backslashreplace")
     text = "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
     return text if len(text) <= most and len(data) <= most * 4 else text[:most] + "…"
 

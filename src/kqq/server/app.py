@@ -5,6 +5,7 @@ import errno
 import fcntl
 import logging
 import os
+import resource
 from collections.abc import Callable
 from types import TracebackType
 from typing import IO, Self
@@ -24,7 +25,8 @@ from kqq.server.store import Store
 
 logger = logging.getLogger("kqq.app")
 
-_BACKLOG = 1024
+_BACKLOG = 128
+_FILES_KEPT = 64  # descriptors for the database, the log, the doors
 _GRACE = 2.0  # seconds that clients get to read the last lines when the server stops
 
 
@@ -53,6 +55,7 @@ class Server:
 
     async def start(self) -> None:
         """Open database and doors. Raises ConfigError or StoreError; nothing is left open then."""
+        self._room = _room_for_connections(self._config.connections_limit)
         path = prepare_folder(self._config.data)
         self._lock = _lock(self._config)
         try:
@@ -139,7 +142,7 @@ class Server:
         )
 
     def _accept(self) -> asyncio.Protocol:
-        if len(self._phones) >= self._config.connections_limit:
+        if len(self._phones) >= self._room:
             logger.warning("turned away why=%r", "too many connections")
             return _TurnedAway()
         return self.phone()
@@ -165,6 +168,19 @@ class _TurnedAway(asyncio.Protocol):
         """Close it."""
         assert isinstance(transport, asyncio.Transport)
         transport.abort()
+
+
+def _room_for_connections(wanted: int) -> int:
+    """Return how many connections the limit of open files allows, raised as far as it may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted + _FILES_KEPT
+    if soft != resource.RLIM_INFINITY and soft < most:
+        soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    room = wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - _FILES_KEPT)
+    if room < wanted:
+        logger.warning("only %s connections fit into the limit of open files, %s", room, soft)
+    return room
 
 
 def _lock(config: Config) -> IO[str]:

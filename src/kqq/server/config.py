@@ -77,6 +77,9 @@ class Config:
     slow_reader_time: float = 60.0
     """How long a client may leave unread what it was sent before it is cut off."""
 
+    arrival_time: float = 0.05
+    """How often to look whether a client's system has acknowledged the messages it was sent."""
+
     breath: float = 0.05
     """COMPAT(ZNQQ, QQBot, yiwoSDK): the gap before a push to a client that shows their habits
     (bare LF, junk before a line), because they take each read for one message."""

@@ -24,7 +24,7 @@ Row = tuple[Value, ...]
 logger = logging.getLogger("kqq.store")
 
 _MIGRATION = re.compile(r"(\d{4})_\w+\.sql")
-_BUSY_MS = 10_000
+_BUSY_MS = 5_000
 
 
 @dataclass(slots=True)
@@ -51,6 +51,7 @@ class Database:
             self._reader = _connect(path)
             try:
                 _migrate(self._reader)
+                self._writer = _connect(path)
             except BaseException:
                 self._reader.close()
                 raise
@@ -107,6 +108,7 @@ class Database:
             self._batches.put(None)
             await asyncio.to_thread(self._thread.join)
         self._reader.close()
+        self._writer.close()
 
     def _hand_over(self) -> None:
         self._due = False
@@ -119,18 +121,13 @@ class Database:
         """Write batches until told to stop; runs on the writer thread."""
         loop = self._loop
         assert loop is not None
-        connection: sqlite3.Connection | None = None
         while (batch := self._batches.get()) is not None:
             try:
-                if connection is None:
-                    connection = _connect(self._path)
-                _commit(connection, batch)
+                _commit(self._writer, batch)
             except Exception as error:  # noqa: BLE001  # all writes would wait for a dead thread
                 for write in batch:
                     write.error = error
             loop.call_soon_threadsafe(self._written, batch)
-        if connection is not None:
-            connection.close()
 
     def _written(self, batch: list[_Write]) -> None:
         self._writing = False

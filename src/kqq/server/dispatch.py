@@ -56,7 +56,7 @@ def dispatch(context: Context, message: Command | Unreadable) -> tuple[Answer | 
     """Return the answer to what a client said, None for silence; and whether it was nonsense.
 
     Nonsense is what no working client says for long: a line that cannot be read, an unknown
-    command, a command that needs a sign-in without one.
+    command, and without a sign-in any command but a sign-in that succeeds (the caller sees that).
     """
     if isinstance(message, Unreadable):
         logger.info(
@@ -66,19 +66,20 @@ def dispatch(context: Context, message: Command | Unreadable) -> tuple[Answer | 
             show(message.line.encode()),
         )
         return _answer_unreadable(context, message), True
-    if not message.spec.before_sign_in and not is_signed_in(context, message.uin):
+    is_early = not is_signed_in(context, message.uin)
+    if is_early and not message.spec.before_sign_in:
         return refusal(message, NOT_SIGNED_IN), True
     handler = HANDLERS.get(type(message))
     if handler is None:
         logger.info("not supported peer=%s command=%s", context.peer, message.command)
-        return refusal(message), False
+        return refusal(message), is_early
     try:
         answer = handler(context, message)
     except Exception as error:  # noqa: BLE001  # one bad command must not end the connection
-        return refused(context, message, error), False
+        return refused(context, message, error), is_early
     if isinstance(answer, Coroutine):
         return _guarded(context, message, answer), False
-    return answer, False
+    return answer, is_early
 
 
 def is_signed_in(context: Context, uin: int) -> bool:

@@ -26,12 +26,16 @@ from kqq.protocol import (
 from kqq.server.clock import Timer
 from kqq.server.dispatch import Budget, dispatch, refused
 from kqq.server.handlers import After, Context, Services, push
-from kqq.server.session import Item, Session
+from kqq.server.handover import Handover
+from kqq.server.session import Session
+from kqq.server.store import Stored
 
 logger = logging.getLogger("kqq.phones")
 
 _PIECE = 8192
 """Bytes read at once: a quarter of a megabyte of nothing but line ends would hold up others."""
+_NOISE = 2
+"""Fragments without a line that a piece may hold for nothing: the prefixes of ZNQQ and QQBot."""
 _TCP_OPTIONS = {
     "TCP_KEEPIDLE": 120,  # seconds
     "TCP_KEEPINTVL": 30,  # seconds
@@ -75,11 +79,11 @@ class Phone(asyncio.Protocol):
         self._is_reading = True
         self._unread: Timer | None = None
         self._sign_in: Timer | None = None
-        self._handed: list[Item] = []  # given to the transport, not yet to the system
         self._greeted: Session | None = None  # pushes begin after its sign-in was answered
         self._pushes = 0
         self._quiet_until = 0.0
         self._breathing: Timer | None = None
+        self._looking: Timer | None = None  # whether messages have arrived
 
     # --- what asyncio calls
 
@@ -94,6 +98,7 @@ class Phone(asyncio.Protocol):
                 if hasattr(socket, option):
                     sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
         now = self._clock.now()
+        self._handover = Handover(transport)
         self._connection = Connection(Role.SERVER)
         self._nonsense = Budget(self._config.nonsense_limit, self._config.nonsense_refill, now)
         self._context = Context(self._services, _peer(transport), self.wake, self._ended)
@@ -102,12 +107,14 @@ class Phone(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came and work on it."""
+        self._mark_delivered()  # what a client sends acknowledges what it got before
         if self._ending is None:
             self._came += (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
             self._work()
 
     def eof_received(self) -> bool:
         """Answer what was said before the client stopped talking, then close."""
+        self._mark_delivered()
         if self._ending is None:
             self._came.append(b"")
             self._work()
@@ -138,7 +145,9 @@ class Phone(asyncio.Protocol):
         session = self._context.session
         logger.info("gone peer=%s uin=%s why=%r", self._context.peer,
                     session.uin if session else "-", reason)  # fmt: skip
-        for timer in (self._unread, self._sign_in, self._breathing):
+        if self._busy is not None:
+            self._busy.cancel()  # nobody waits for the password check any more
+        for timer in (self._unread, self._sign_in, self._breathing, self._looking):
             if timer is not None:
                 timer.cancel()
         self._came.clear()
@@ -157,9 +166,11 @@ class Phone(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._pump)
 
     def close(self, reason: str) -> None:
-        """Close in good order: what was written is sent."""
+        """Close in good order: once what was written has arrived."""
         self._ending = self._ending or reason
-        self._transport.close()
+        self._mark_delivered()
+        if not self._handover.is_waiting:
+            self._transport.close()
 
     def abort(self) -> None:
         """Close at once; what the client has not read is lost to it."""
@@ -193,7 +204,11 @@ class Phone(asyncio.Protocol):
     def _read_piece(self) -> bool:
         """Read one piece of what came; return whether there is something to handle."""
         if self._came:
-            self._events += self._connection.receive(self._came.popleft(), self._clock.now())
+            now = self._clock.now()
+            events = self._connection.receive(self._came.popleft(), now)
+            self._events += events
+            if self._connection.noise > len(events) + _NOISE and not self._nonsense.spend(now):
+                self._refuse_more("too many empty lines")
         return bool(self._events)
 
     def _is_stopped(self) -> bool:
@@ -232,9 +247,10 @@ class Phone(asyncio.Protocol):
     async def _wait(self, message: Command, answer: Coroutine[Any, Any, Reply]) -> None:
         reply = await answer
         self._busy = None
-        if self._context.is_closed:
-            return
         greets = isinstance(reply, LoginReply) and reply.result == 0
+        if not greets and not self._nonsense.spend(self._clock.now()):
+            self._refuse_more("too many sign-ins that failed")
+            return
         self._replies.append(
             _Pending(message, reply, greets=self._context.session if greets else None)
         )
@@ -256,6 +272,8 @@ class Phone(asyncio.Protocol):
             self._replies.popleft()
             self._say(reply)
             if first.greets is not None:
+                if self._greeted is not None and self._greeted.uin != first.greets.uin:
+                    self._handover.forget()
                 self._greeted = first.greets
                 self.wake()
         if was_waiting:
@@ -267,7 +285,9 @@ class Phone(asyncio.Protocol):
         if self._transport.is_closing():
             return
         now = self._clock.now()
-        self._transport.write(self._connection.send(message, now))
+        data = self._connection.send(message, now)
+        self._transport.write(data)
+        self._handover.wrote(len(data))
         if self._connection.old_habits:
             self._quiet_until = now + self._config.breath
 
@@ -291,10 +311,9 @@ class Phone(asyncio.Protocol):
         for item in items:
             self._pushes += 1
             self._say(push(item, self._pushes, session.uin))
-        if self._transport.is_closing():
-            return  # it broke while it was written to, so all of them are still to be delivered
-        self._handed += items
-        if not self._is_full:
+        ids = [item.id for item in items if isinstance(item, Stored)]
+        if ids:
+            self._handover.handed_over(ids[-1])
             self._mark_delivered()
         if len(items) == most:
             self.wake()
@@ -304,11 +323,21 @@ class Phone(asyncio.Protocol):
         self.wake()
 
     def _mark_delivered(self) -> None:
-        """What was handed over is with the system now; a message of an ended session stays."""
-        items, self._handed = self._handed, []
+        """Delete what has arrived, unless the session has ended; look again for what has not."""
+        if not self._handover.is_waiting or self._transport.is_closing():
+            return  # what was written to a connection that broke is still to be delivered
+        last = self._handover.arrived()
         session = self._greeted
-        if items and session is not None and session.is_open:
-            self._services.sessions.delivered(session, items)
+        if last is not None and session is not None and session.is_open:
+            self._services.sessions.delivered(session, last)
+        if self._handover.is_waiting and self._looking is None:
+            self._looking = self._clock.later(self._config.arrival_time, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looking = None
+        self._mark_delivered()
+        if self._ending is not None and not self._handover.is_waiting:
+            self._transport.close()
 
     # --- ending
 

@@ -6,6 +6,7 @@ told. So a slow reader costs nothing, and what a lost connection had taken is st
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from kqq.server.inbox import Inbox
 from kqq.server.presence import Presence, Status
@@ -60,8 +61,10 @@ class Sessions:
         self, uin: int, status: Status, wake: Callable[[], None], ended: Callable[[str], None]
     ) -> Session:
         """Sign somebody in; an older session of the same account ends."""
-        session = Session(uin, wake, ended, self._inbox.start(uin))
         older = self._of.get(uin)
+        is_same = older is not None and older.wake == wake  # the same connection, once more
+        start = older.cursor if older is not None and is_same else self._inbox.start(uin)
+        session = Session(uin, wake, ended, start)
         self._of[uin] = session
         if older is not None:
             older.is_open = False
@@ -95,20 +98,18 @@ class Sessions:
 
     def take(self, session: Session, most: int) -> list[Item]:
         """Return at most `most` things to tell, statuses first, then messages, oldest first."""
+        stored: list[Stored] = []
+        if len(session.stale) < most:
+            room = most - len(session.stale)
+            stored = self._inbox.waiting(session.uin, session.cursor, room)
         items: list[Item] = []
-        while session.stale and len(items) < most:
-            uin = next(iter(session.stale))
+        for uin in list(islice(session.stale, most)):
             del session.stale[uin]
             items.append(StatusChange(uin, self._presence.seen(uin)))
-        if len(items) < most:
-            stored = self._inbox.waiting(session.uin, session.cursor, most - len(items))
-            if stored:
-                session.cursor = stored[-1].id
-                items += stored
-        return items
+        if stored:
+            session.cursor = stored[-1].id
+        return items + stored
 
-    def delivered(self, session: Session, items: list[Item]) -> None:
-        """Say that these items were handed over; messages among them are deleted."""
-        ids = [item.id for item in items if isinstance(item, Stored)]
-        if ids:
-            self._inbox.delivered(session.uin, max(ids))
+    def delivered(self, session: Session, last: int) -> None:
+        """Say that all messages up to the id `last` have arrived; they are deleted."""
+        self._inbox.delivered(session.uin, last)
