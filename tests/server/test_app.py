@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import resource
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from kqq.errors import ConfigError, StoreError
 from kqq.protocol import ServerMsg
 from kqq.server import Config, Listen, Server
 from kqq.server.accounts import add_account
+from kqq.server.app import _room_for_connections
 from kqq.server.database import Database
 from kqq.server.friends import make_friends
 from kqq.server.store import Store
@@ -242,3 +244,22 @@ async def test_doors_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.INFO)
     async with Server(config(tmp_path)) as server:
         assert f"listening door={server.listening[0]}" in caplog.text
+
+
+def test_connections_fit_into_the_limit_of_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is raised as far as may be; where it stays too low, fewer connections are held."""
+    limits = [1024, 4096]
+    monkeypatch.setattr("resource.getrlimit", lambda _: tuple(limits))
+
+    def set_limit(_: int, wanted: tuple[int, int]) -> None:
+        limits[:] = wanted
+
+    monkeypatch.setattr("resource.setrlimit", set_limit)
+    assert _room_for_connections(1000) == 1000
+    assert limits == [1064, 4096]
+    assert _room_for_connections(20000) == 4096 - 64
+    assert limits == [4096, 4096]
+    limits[:] = [1024, resource.RLIM_INFINITY]
+    assert _room_for_connections(20000) == 20000
+    limits[:] = [resource.RLIM_INFINITY, resource.RLIM_INFINITY]
+    assert _room_for_connections(20000) == 20000

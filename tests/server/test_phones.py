@@ -644,3 +644,83 @@ async def test_address_of_ipv6(stage: Stage, caplog: pytest.LogCaptureFixture) -
     caplog.set_level(logging.DEBUG)
     stage.link(("::1", 4000, 0, 0))
     assert "connected peer=[::1]:4000" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        sign_in_line(10999),
+        request("Logout", ROMEO),
+        request("VERIFYCODE", ROMEO, "SC=2&VC=ABCD"),
+        sign_in_line(ROMEO, password="0" * 32),
+    ],
+    ids=["unknown number", "sign-out", "captcha", "wrong password"],
+)
+async def test_whatever_is_said_without_a_sign_in_is_counted(stage: Stage, line: str) -> None:
+    """Ten thousand commands before a sign-in end the connection, whichever they are."""
+    wire = stage.connect()
+    for _ in range(stage.config.nonsense_limit):
+        assert await wire.ask(line) != ""
+    assert await wire.ask(line) == ""
+
+
+async def test_signing_in_again_and_again_is_no_nonsense(stage: Stage) -> None:
+    """A client may sign in before every command (SET_MQQ)."""
+    wire = stage.connect()
+    for _ in range(3 * stage.config.nonsense_limit):
+        assert "&RS=0&" in await wire.ask(sign_in_line(ROMEO))
+
+
+async def test_empty_lines_are_counted_by_the_piece(stage: Stage) -> None:
+    """A stray line end costs nothing, a flood of them ends the connection."""
+    wire = await stage.sign_in(ROMEO)
+    for _ in range(3 * stage.config.nonsense_limit):
+        await wire.transport.send(b"\n\x0a")
+        await stage.idle()
+    assert "RES=0" in await wire.ask(request("Query_Stat2", ROMEO, "CM=2&UN=0"))
+    await wire.transport.send(b"\n" * 1_000_000)
+    assert await wire.hear() == ""
+
+
+async def test_a_password_nobody_waits_for_is_not_checked(stage: Stage) -> None:
+    """When a client goes, its password check does not hold up those of others."""
+    wires = [stage.connect() for _ in range(20)]
+    for wire in wires:
+        await wire.say(sign_in_line(ROMEO, password="0" * 32))
+        await stage.password_is_being_checked()
+    for wire in wires:
+        wire.link.reset()
+    await stage.idle()
+    assert stage.server._accounts._waiting == 0
+
+
+async def test_signing_in_again_on_the_same_connection_repeats_nothing(stage: Stage) -> None:
+    """Messages on their way to a connection are not sent to it again after its next sign-in."""
+    juliet = await stage.sign_in(JULIET)
+    romeo = await stage.sign_in(ROMEO)
+    await stage.idle()
+    juliet.waiting()
+    juliet.link.stop_reading()
+    for seq in range(5):
+        assert "RES=0" in await romeo.ask(message(seq))
+    await juliet.say(sign_in_line(JULIET))
+    await stage.idle()
+    juliet.link.start_reading()
+    await stage.idle()
+    lines = juliet.waiting()
+    assert sum("CMD=Server_Msg" in line for line in lines) == 5
+    assert sum("CMD=Login" in line for line in lines) == 1
+    await stage.advance(stage.config.arrival_time)
+    await stage.idle()
+    assert stage.store.count_messages(JULIET, 9) == 0
+
+
+async def test_commands_before_a_broken_line_are_answered(stage: Stage) -> None:
+    """What came before a line that is too long is done and answered; then the connection ends."""
+    wire = stage.connect()
+    too_long = "x" * 70_000
+    await wire.say(sign_in_line(ROMEO), message(1), request("Query_Stat2", ROMEO), too_long)
+    heard = [await wire.hear() for _ in range(4)]
+    assert ["Login" in heard[0], "CLTMSG" in heard[1], "QUERY_STAT2" in heard[2]] == [True] * 3
+    assert heard[3] == ""
+    assert stage.store.count_messages(JULIET, 9) == 1
