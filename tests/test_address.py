@@ -45,3 +45,10 @@ def test_port_0_is_for_doors_only() -> None:
     assert parse_address("kqq://127.0.0.1:0", "kqq", lowest_port=0) == ("127.0.0.1", 0)
     with pytest.raises(ConfigError, match="port 0 picks a free one"):
         parse_address("kqq://127.0.0.1", "kqq", lowest_port=0)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "."])
+def test_a_host_that_is_no_name_is_told(host: str) -> None:
+    """What the system could not even look up is a wrong address."""
+    with pytest.raises(ConfigError, match="is no host name"):
+        parse_address(f"tcp://{host}:1", "tcp")

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from kqq import demo
 from kqq.client import Client
-from kqq.errors import RemoteProtocolError
+from kqq.errors import UnexpectedReply
 from kqq.protocol import CltMsg, Line, ServerMsg, Unreadable, UpdateStat, decode, mask
 from kqq.protocol.messages import Role
 
@@ -46,7 +46,7 @@ def test_the_picture_needs_nothing_from_elsewhere() -> None:
 def test_a_text_that_arrives_otherwise_fails_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo compares what arrived with what was said, so it cannot lie."""
     monkeypatch.setattr("kqq.client.client.CltMsg", _garbled)
-    with pytest.raises(RemoteProtocolError, match="was said"):
+    with pytest.raises(UnexpectedReply, match="was said"):
         demo.run_demo()
 
 

@@ -18,7 +18,9 @@ PARENTS = {
     "ConnectionLost": "KQQError",
     "TimedOut": "KQQError",
     "PlayError": "KQQError",
+    "AccountError": "KQQError",
     "ConfigError": "KQQError",
+    "UnexpectedReply": "ProtocolError",
     "StoreError": "KQQError",
 }
 

@@ -23,7 +23,12 @@ def parse_address(text: str, scheme: str, *, lowest_port: int = 1) -> tuple[str,
             f"{text!r} is not an address; write {scheme}://HOST:PORT, "
             f"for example {scheme}://127.0.0.1:14000{free}"
         )
-    return found["ip6"] or found["host"], int(found["port"])
+    host = found["ip6"] or found["host"]
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise ConfigError(f"{text!r} is not an address: {host!r} is no host name") from error
+    return host, int(found["port"])
 
 
 def format_address(scheme: str, host: str, port: int) -> str:

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from kqq import __version__
-from kqq.errors import ConfigError, ConnectionLost, KQQError, StoreError, TimedOut
+from kqq.errors import AccountError, ConfigError, ConnectionLost, KQQError, StoreError, TimedOut
 from kqq.words import Exit, explanation_lines, printable, status_name
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _forget_output() -> None:
 
 
 def _exit_code(error: KQQError) -> Exit:
-    if isinstance(error, ConfigError | StoreError):
+    if isinstance(error, AccountError | ConfigError | StoreError):
         return Exit.USAGE
     if isinstance(error, ConnectionLost | TimedOut):
         return Exit.NO_CONNECTION

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from kqq.chat import plain_chat, typed_lines
 from kqq.client import Address, Client, Tcp, Watched
-from kqq.errors import KQQError, RemoteProtocolError
+from kqq.errors import KQQError, UnexpectedReply
 from kqq.protocol import Line, ServerMsg, Status, UpdateStat, mask
 from kqq.server import Config, Listen, Server
 from kqq.server.accounts import add_account
@@ -112,7 +112,7 @@ class _Stage:
         self._row("What people see", ["What the wire carries (passwords masked)"], "bold")
 
     async def play(self) -> None:
-        """Play all scenes. Raises RemoteProtocolError if anything arrives otherwise than said."""
+        """Play all scenes. Raises UnexpectedReply if anything arrives otherwise than said."""
         async with self.sign_in(ANNA) as anna:
             from_bo = anna.events()
             async with self.sign_in(BO) as bo:
@@ -165,7 +165,7 @@ class _Stage:
             async for push in heard:
                 if isinstance(push, ServerMsg):
                     if push.text != text:
-                        raise RemoteProtocolError(f"{text!r} was said, {push.text!r} arrived")
+                        raise UnexpectedReply(f"{text!r} was said, {push.text!r} arrived")
                     return
 
     async def _until_status(self, heard: AsyncIterator[object], status: Status) -> None:

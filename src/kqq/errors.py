@@ -3,7 +3,8 @@
     KQQError
     ├── ProtocolError
     │   ├── LocalProtocolError      we were asked to send what the catalogue forbids
-    │   └── RemoteProtocolError     the other end broke the framing; the connection is over
+    │   ├── RemoteProtocolError     the other end broke the framing; the connection is over
+    │   └── UnexpectedReply         an answer can be read and makes no sense
     ├── CommandError                the server said no
     │   ├── NotSignedIn             RES=20
     │   ├── NoSuchNumber            RES=5
@@ -13,6 +14,7 @@
     ├── ConnectionLost              the connection ended before the answer came
     ├── TimedOut                    the answer did not come in time
     ├── PlayError                   a transcript cannot be read
+    ├── AccountError                an account cannot be as it was asked for
     ├── ConfigError                 a setting or an address cannot be used
     └── StoreError                  the database cannot be used
 
@@ -34,6 +36,10 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The other end broke the framing; nothing after that point can be trusted."""
+
+
+class UnexpectedReply(ProtocolError):
+    """An answer can be read, but makes no sense; the connection can still be used."""
 
 
 class CommandError(KQQError):
@@ -86,6 +92,10 @@ class TimedOut(KQQError):
 
 class PlayError(KQQError):
     """A transcript (`.kqq`) cannot be read; the message names the line and what is allowed."""
+
+
+class AccountError(KQQError):
+    """An account, or a friendship, cannot be as it was asked for; nothing was changed."""
 
 
 class ConfigError(KQQError):

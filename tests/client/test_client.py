@@ -20,8 +20,10 @@ from kqq.errors import (
     RemoteProtocolError,
     SignInRefused,
     TimedOut,
+    UnexpectedReply,
 )
 from kqq.protocol import (
+    CltMsg,
     Command,
     Line,
     Push,
@@ -233,7 +235,7 @@ async def test_pages_that_make_no_sense_are_an_exception(
     """A server that pages in circles, or sends lists of different lengths, cannot hang us."""
     asking = asyncio.create_task(getattr(signed_in, method)())
     await script.answer(rest)
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises(UnexpectedReply):
         await asking
 
 
@@ -507,6 +509,9 @@ async def test_signs_of_life_end_with_the_sign_in(script: Script) -> None:
         await asyncio.sleep(0.03)
         assert not silence.done()
         silence.cancel()
+        signing = asyncio.create_task(client.sign_in(10001, "secret"))
+        await script.answer("RES=0&RS=0", "Login")
+        await signing
 
 
 @pytest.mark.parametrize("method", ["friends", "statuses"])
@@ -525,5 +530,31 @@ async def test_a_friend_list_without_end_is_an_exception(
         await script.answer(head or f"RES=0&FN=0&SN=3000&{stated}")
         if start > 65535:
             break
-    with pytest.raises(RemoteProtocolError, match="more than 65535 friends cannot be"):
+    with pytest.raises(UnexpectedReply, match="more than 65535 friends cannot be"):
         await asking
+
+
+async def test_a_server_that_takes_nothing_is_not_waited_for() -> None:
+    """A request that cannot even be sent in time is TimedOut; nothing hangs."""
+
+    class Full(Script):
+        async def send(self, data: bytes) -> None:
+            await asyncio.Event().wait()
+
+    async with Client(Full(), timeout=0.01) as client:
+        with pytest.raises(TimedOut, match="did not take Login within"):
+            await client.sign_in(10001, "secret")
+
+
+async def test_a_request_is_said_once_at_a_time(script: Script, signed_in: Client) -> None:
+    """The same request object cannot wait for two answers; afterwards it may be said again."""
+    request = CltMsg(seq="7", uin=10001, to=10002, text="hi")
+    first = asyncio.create_task(signed_in.call(request))
+    await script.answer("RES=0")
+    await first
+    again = asyncio.create_task(signed_in.call(request))
+    said = await script.heard()
+    with pytest.raises(LocalProtocolError, match="make another request"):
+        await signed_in.call(request)
+    script.say(f"VER=1.1&CMD=CLTMSG&SEQ={said.seq}&UIN=10001&RES=0")
+    await again

@@ -43,7 +43,7 @@ from strategies import LINES, ROLES, cuts
 from vectors import VECTORS, Vector
 
 MD5 = "5ebe2294ecd0e0f08eab7690d2a6ee69"
-LOGIN = Login(seq="200", uin=10001, password=MD5, licence="812822641C978097")
+LOGIN = Login(seq="200", uin=10001, password_md5=MD5, licence="812822641C978097")
 LOGGED_IN = LoginReply(seq="200", uin=10001, result=0)
 LETTERS = CaptchaAnswer(seq="201", uin=10001, letters="DBVP")
 SAID = CltMsg(seq="203", uin=10001, to=10002, text="hello")

@@ -5,7 +5,7 @@ from hypothesis import given
 
 from kqq.protocol import Failure, Line, Message, Push, Request, Unreadable, decode, unescape
 from kqq.protocol.catalogue import CONFIDENCE, SOURCES
-from kqq.protocol.explain import ExplainedField, Explanation, evidence_words, explain
+from kqq.protocol.explain import ExplainedField, Explanation, explain
 from strategies import LINES
 from vectors import READABLE, VECTORS, Vector
 
@@ -198,7 +198,11 @@ def test_an_unreadable_line_of_a_known_command_says_what_it_should_be() -> None:
     assert explain(Line("CMD=Dance")).summary == ""
 
 
-def test_evidence_has_words() -> None:
-    """Each key stands for a source; others for nothing."""
-    assert evidence_words("SEED") == SOURCES["SEED"]
-    assert evidence_words("NOBODY") == ""
+def test_a_text_with_a_raw_res_in_it_is_still_a_request() -> None:
+    """What people type may look like a field; only where servers put it `RES` tells a reply."""
+    line = "VER=1.4&CON=1&CMD=CLTMSG&SEQ=2&UIN=10001&SID=&XP=&UN=10002&MG=look: &RES=1"
+    explanation = explain(Line(line))
+    assert explanation.kind == "request"
+    assert explanation.fields[-1].value == "look: &RES=1"
+    shuffled = explain(Line("VER=1.1&SEQ=1&FN=1&CMD=QUERY_STAT2&SN=0&ST=&UN=&UIN=10001&RES=0"))
+    assert shuffled.kind == "reply"

@@ -125,8 +125,8 @@ def test_links_of_the_reference_lead_somewhere() -> None:
     "row",
     [
         (
-            "| `PS` | `password` | HEX_TEXT(32) | MD5 of the password, either case (never shown) | "
-            "A: TIEBA SOUND HACK |"
+            "| `PS` | `password_md5` | HEX_TEXT(32) | MD5 of the password, either case "
+            "(never shown) | A: TIEBA SOUND HACK |"
         ),
         "| [`M5`] | `is_md5` | UINT | what PS is: `1` an MD5 (default `1`) | A: WEI |",
         "| `MG` | `text` | TEXT | the words (takes the rest of the line) | A: SEED WEI ZN GO |",

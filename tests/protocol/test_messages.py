@@ -156,7 +156,7 @@ def test_a_broken_refusal_is_not_written(change: dict[str, Any], words: str) -> 
         ),
         (SimpleInfo2(seq="3", uin=10001), b"VER=1.1&CMD=SIMPLEINFO2&SEQ=3&UIN=10001&RES=20"),
         (
-            Login(seq="4", uin=10001, password=MD5, licence="0" * 16),
+            Login(seq="4", uin=10001, password_md5=MD5, licence="0" * 16),
             b"VER=1.1&CMD=Login&SEQ=4&UIN=10001&RES=20",
         ),
         (

@@ -73,7 +73,7 @@ def test_messages_do_not_change() -> None:
 
 def test_secrets_are_not_shown() -> None:
     """Fields declared secret are not in `repr`."""
-    login = Login(seq="1", uin=10001, password="5ebe2294" * 4, licence="812822641C978097")
+    login = Login(seq="1", uin=10001, password_md5="5ebe2294" * 4, licence="812822641C978097")
     reply = LoginReply(seq="1", uin=10001, result=0, sg="0f1e2d3c", ssg="2618000001")
     shown = repr(login) + repr(reply)
     assert not any(secret in shown for secret in ("5ebe2294", "0f1e2d3c", "2618000001"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kqq.errors import ConfigError
+from kqq.errors import AccountError
 from kqq.server import accounts as module
 from kqq.server.accounts import (
     HIGHEST_UIN,
@@ -99,7 +99,7 @@ def test_account_that_will_not_do(
     store: Store, uin: int, nick: str, password: str, why: str
 ) -> None:
     """Numbers, nicknames and passwords that cannot be used are refused in words."""
-    with pytest.raises(ConfigError, match=why):
+    with pytest.raises(AccountError, match=why):
         add_account(store, uin, nick, password, 1.0)
     assert len(store.accounts()) == 3
 

@@ -66,3 +66,10 @@ def test_every_setting_is_described() -> None:
 def test_a_text_of_the_limit_fits_into_a_line() -> None:
     """A message of the longest text, four bytes a sign, is a line that is taken."""
     assert Config(data=Path()).text_limit * 4 + 200 < 65536
+
+
+@pytest.mark.parametrize("limit", [0, 16001])
+def test_a_text_limit_that_fits_no_line_is_refused(tmp_path: Path, limit: int) -> None:
+    """What is accepted must fit into the line that delivers it."""
+    with pytest.raises(ConfigError, match="take 1 to 16000"):
+        Config(data=tmp_path, text_limit=limit)

@@ -258,3 +258,31 @@ def test_folder_without_permission_is_refused(
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
     with pytest.raises(StoreError, match="no permission"):
         prepare_folder(tmp_path)
+
+
+async def test_writes_are_synchronous(tmp_path: Path) -> None:
+    """A write is on disk when it is acknowledged: both connections use WAL and sync fully."""
+    database = Database(tmp_path / "kqq.sqlite")
+    for connection in (database._reader, database._writer):
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    await database.close()
+
+
+async def test_another_database_in_the_process_harms_nothing(tmp_path: Path) -> None:
+    """Opening the file again drops no lock: another process then does not take it for unused."""
+    path = tmp_path / "kqq.sqlite"
+    database = Database(path)
+    await database.write(INSERT, 1, "n")
+    again = Database(path)
+    code = (
+        "import sqlite3, sys; database = sqlite3.connect(sys.argv[1]); "
+        "database.execute('SELECT count(*) FROM account').fetchall(); database.close()"
+    )
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(path))
+    assert await other.wait() == 0
+    await database.write(INSERT, 2, "n")
+    fresh = Database(path)
+    assert uins(fresh) == [1, 2]
+    for one in (fresh, again, database):
+        await one.close()

@@ -68,7 +68,7 @@ async def test_command_to_come_is_logged(stage: Stage, caplog: pytest.LogCapture
     caplog.set_level(logging.INFO)
     romeo = await stage.sign_in(ROMEO)
     assert (await romeo.ask(request("GROUP_CMD", ROMEO, "UN=5"))).endswith("&RES=1")
-    assert "not supported peer=memory command=GROUP_CMD" in caplog.text
+    assert "not supported peer=unknown command=GROUP_CMD" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ async def test_silence(stage: Stage, line: str, caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.INFO)
     wire = stage.connect()
     assert await answers(stage, wire, line) == []
-    assert "unreadable peer=memory why=" in caplog.text
+    assert "unreadable peer=unknown why=" in caplog.text
     assert await wire.ask(request("Logout", ROMEO)) != ""
 
 
@@ -131,7 +131,7 @@ async def test_refusals_of_the_domain(
     romeo = await stage.sign_in(ROMEO)
     line = request("CLTMSG", ROMEO, f"UN={JULIET}&MG={text}")
     assert await romeo.ask(line) == "VER=1.1&CMD=CLTMSG&SEQ=201&UIN=10001&RES=1"
-    assert re.search("refused peer=memory command=CLTMSG why=(TextTooLong|InboxFull)", caplog.text)
+    assert re.search("refused peer=unknown command=CLTMSG why=(TextTooLong|InboxFull)", caplog.text)
 
 
 async def test_database_that_cannot_be_read(stage: Stage) -> None:
@@ -162,7 +162,7 @@ async def test_unforeseen_errors(
         caplog.clear()
         assert (await romeo.ask(request(command, ROMEO))).endswith("&RES=1")
         assert re.search(
-            rf"failed id=[0-9a-f]{{8}} peer=memory line='VER=1.4&CON=1&CMD={command}&", caplog.text
+            rf"failed id=[0-9a-f]{{8}} peer=unknown line='VER=1.4&CON=1&CMD={command}&", caplog.text
         )
         assert "ZeroDivisionError" in caplog.text
 

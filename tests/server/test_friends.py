@@ -2,7 +2,7 @@
 
 import pytest
 
-from kqq.errors import ConfigError
+from kqq.errors import AccountError
 from kqq.server.friends import Friend, Friends, make_friends
 from kqq.server.store import Account, Store
 from stage import JULIET, PARIS, ROMEO
@@ -25,7 +25,7 @@ def test_make_friends(store: Store) -> None:
 )
 def test_make_friends_refuses(store: Store, one: int, other: int, why: str) -> None:
     """Nobody is a friend of themselves or of nobody."""
-    with pytest.raises(ConfigError, match=why):
+    with pytest.raises(AccountError, match=why):
         make_friends(store, one, other)
     assert Friends(store).of(ROMEO) == [JULIET]
 

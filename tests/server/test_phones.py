@@ -118,7 +118,7 @@ async def test_reply_of_a_write_that_fails(stage: Stage, caplog: pytest.LogCaptu
     await stage.idle()
     assert [line[-6:] for line in wire.waiting()] == ["&RES=0", "&RES=1", "&RES=0"]
     assert "write failed error=no room" in caplog.text
-    assert "refused peer=memory command=CLTMSG why=StoreError" in caplog.text
+    assert "refused peer=unknown command=CLTMSG why=StoreError" in caplog.text
     assert texts((await stage.sign_in(JULIET)).waiting()) == ["1", "3"]
 
 
@@ -182,7 +182,7 @@ async def test_server_that_stops(stage: Stage, caplog: pytest.LogCaptureFixture)
         stage.clock.advance(2)
     await stops
     assert deaf.link.is_over()
-    assert "gone peer=memory uin=10002 why='the server stops'" in caplog.text
+    assert "gone peer=unknown uin=10002 why='the server stops'" in caplog.text
     assert texts((await stage.sign_in(JULIET)).waiting()) == ["1", "3"]
 
 
@@ -204,10 +204,10 @@ async def test_connection_that_breaks(stage: Stage, caplog: pytest.LogCaptureFix
     romeo.link.reset()
     await stage.idle()
     assert juliet.waiting()[-1].endswith("&ST=20&UN=10001")
-    assert "gone peer=memory uin=10001 why='lost: reset by peer'" in caplog.text
+    assert "gone peer=unknown uin=10001 why='lost: reset by peer'" in caplog.text
     juliet.link.end()
     await stage.idle()
-    assert "gone peer=memory uin=10002 why='closed by the client'" in caplog.text
+    assert "gone peer=unknown uin=10002 why='closed by the client'" in caplog.text
     assert stage.clock.due == 0
 
 
@@ -377,7 +377,7 @@ async def test_line_without_end(
         await stage.idle()
         assert seqs(wire.waiting()) == [1]
         assert wire.link.is_over()
-        assert re.search("closed peer=memory why=.a line is longer than 65536 bytes", caplog.text)
+        assert re.search("closed peer=unknown why=.a line is longer than 65536 bytes", caplog.text)
         assert len(stage.server._phones) == 2
 
 
@@ -463,7 +463,7 @@ async def test_client_that_does_not_read(stage: Stage, caplog: pytest.LogCapture
         assert len(stage.server._phones) == 3
         await stage.advance(1)
         assert len(stage.server._phones) == 2
-        assert "closed peer=memory why='left unread what it was sent for 60 s'" in caplog.text
+        assert "closed peer=unknown why='left unread what it was sent for 60 s'" in caplog.text
 
 
 async def test_client_that_reads_late(stage: Stage) -> None:
@@ -549,7 +549,7 @@ async def test_nobody_signs_in(stage: Stage, caplog: pytest.LogCaptureFixture) -
     assert len(stage.server._phones) == 2
     await stage.advance(1)
     assert idle.link.is_over()
-    assert "closed peer=memory why='nobody signed in for 300 s'" in caplog.text
+    assert "closed peer=unknown why='nobody signed in for 300 s'" in caplog.text
     await stage.advance(10 * stage.config.sign_in_time)
     await romeo.ask(request("Logout", ROMEO))
     await stage.advance(stage.config.sign_in_time - 1)
@@ -635,6 +635,7 @@ async def test_sockets_are_kept_alive(tmp_path: Path, caplog: pytest.LogCaptureF
         sock = phone._transport.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 120
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
         await wire.close()
     assert "connected peer=127.0.0.1:" in caplog.text
 
@@ -724,3 +725,16 @@ async def test_commands_before_a_broken_line_are_answered(stage: Stage) -> None:
     assert ["Login" in heard[0], "CLTMSG" in heard[1], "QUERY_STAT2" in heard[2]] == [True] * 3
     assert heard[3] == ""
     assert stage.store.count_messages(JULIET, 9) == 1
+
+
+async def test_what_cannot_be_pushed_holds_up_nothing(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A message no line can carry, which no client could send, is logged; the rest goes out."""
+    await stage.store.add_message(ROMEO, JULIET, "one", 0.0)
+    await stage.store.add_message(ROMEO, JULIET, "&" * 30_000, 0.0)
+    await stage.store.add_message(ROMEO, JULIET, "two", 0.0)
+    juliet = await stage.sign_in(JULIET)
+    await stage.idle()
+    assert [line[-6:] for line in juliet.waiting()] == ["MG=one", "MG=two"]
+    assert "cannot be pushed" in caplog.text

@@ -27,12 +27,13 @@ from kqq.errors import (
     CommandError,
     ConnectionLost,
     KQQError,
+    LocalProtocolError,
     NoSuchNumber,
     NotSignedIn,
     Refused,
-    RemoteProtocolError,
     SignInRefused,
     TimedOut,
+    UnexpectedReply,
 )
 from kqq.protocol import (
     LAST_PAGE,
@@ -122,10 +123,16 @@ class Client:
         self._reader = asyncio.get_running_loop().create_task(self._read())
 
     @classmethod
-    async def connect(cls, address: Address | str, *, timeout: float = 30.0) -> Self:  # noqa: ASYNC109
+    async def connect(
+        cls,
+        address: Address | str,
+        *,
+        timeout: float = 30.0,  # noqa: ASYNC109  # of each answer, not of this call
+        heartbeat: float | None = None,
+    ) -> Self:
         """Connect to `tcp://HOST:PORT`. Raises ConfigError or ConnectionLost."""
         where = address if isinstance(address, Address) else Address.parse(address)
-        return cls(await Tcp.connect(where), timeout=timeout)
+        return cls(await Tcp.connect(where), timeout=timeout, heartbeat=heartbeat)
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,7 +162,7 @@ class Client:
             Login(
                 seq=self._next_seq(),
                 uin=uin,
-                password=md5,
+                password_md5=md5,
                 login_status=40 if status is Status.HIDDEN else 0,
                 licence=LICENCE,
                 device=DEVICE,
@@ -189,7 +196,7 @@ class Client:
         while True:
             page = await self.call(SimpleInfo2(**self._head(), start=start))
             if not len(page.numbers) == len(page.faces) == len(page.nicks):
-                raise RemoteProtocolError(
+                raise UnexpectedReply(
                     f"a page of friends has {len(page.numbers)} numbers, {len(page.faces)} faces "
                     f"and {len(page.nicks)} nicknames; they must be equally many"
                 )
@@ -198,7 +205,7 @@ class Client:
             if page.next_page == LAST_PAGE:
                 return friends
             if page.next_page <= start:
-                raise RemoteProtocolError(
+                raise UnexpectedReply(
                     f"the page after {start} is said to start at {page.next_page}; pages must "
                     f"go on, or end with {LAST_PAGE}"
                 )
@@ -211,7 +218,7 @@ class Client:
         while True:
             page = await self.call(QueryStat2(**self._head(), start=start))
             if len(page.numbers) != len(page.statuses):
-                raise RemoteProtocolError(
+                raise UnexpectedReply(
                     f"a page has {len(page.numbers)} numbers and {len(page.statuses)} statuses; "
                     "they must be equally many"
                 )
@@ -220,7 +227,7 @@ class Client:
             if page.last == 1:
                 return statuses
             if not page.numbers or page.numbers[-1] <= start:
-                raise RemoteProtocolError(
+                raise UnexpectedReply(
                     f"the page of statuses after {start} is not the last and leads nowhere"
                 )
             start = page.numbers[-1]
@@ -243,15 +250,23 @@ class Client:
         self._beat_every(None)
 
     async def call(self, request: Request[R]) -> R:
-        """Say `request` and return its reply."""
+        """Say `request` and return its reply. Raises LocalProtocolError if it is being said."""
         self._check()
+        if id(request) in self._calls:
+            raise LocalProtocolError(f"{request!r} waits for its answer; make another request")
         loop = asyncio.get_running_loop()
         data = self._connection.send(request, loop.time())
         answer: asyncio.Future[Reply] = loop.create_future()
         self._calls[id(request)] = answer
         self._arm()
         try:
-            await self._transport.send(data)
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await self._transport.send(data)
+            except TimeoutError:
+                raise TimedOut(
+                    f"the server did not take {request.command} within {self._timeout:g} s"
+                ) from None
             reply = await answer
         finally:
             del self._calls[id(request)]
@@ -404,11 +419,9 @@ class Client:
 
 
 def _check_count(friends: int) -> None:
-    """Raise RemoteProtocolError if a friend list has no end."""
+    """Raise UnexpectedReply if a friend list has no end."""
     if friends > LAST_PAGE:
-        raise RemoteProtocolError(
-            f"more than {LAST_PAGE} friends cannot be: {LAST_PAGE} ends a list"
-        )
+        raise UnexpectedReply(f"more than {LAST_PAGE} friends cannot be: {LAST_PAGE} ends a list")
 
 
 def _refusal(request: Request[Any], reply: Failure) -> CommandError:

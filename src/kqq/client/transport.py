@@ -11,6 +11,7 @@ from kqq.errors import ConnectionLost
 from kqq.protocol import Line, LineBuffer
 
 _CONNECT_TIME = 15.0  # seconds
+_CLOSE_TIME = 2.0  # seconds
 _READ = 65536
 
 
@@ -85,7 +86,10 @@ class Tcp:
         """Close the socket; what was sent goes out first."""
         self._writer.close()
         try:
-            await self._writer.wait_closed()
+            async with asyncio.timeout(_CLOSE_TIME):
+                await self._writer.wait_closed()
+        except TimeoutError:
+            self._writer.transport.abort()  # the other end does not read
         except OSError:
             return  # it is closed, one way or the other
 

@@ -119,7 +119,9 @@ class LoginReply(Reply):
     lifetime: int | None = field(
         "LI", UINT, "presumably seconds of silence allowed", "D", "JAVA TIEBA DEL", default=None
     )
-    comp: str | None = field("COMP", TEXT, "unknown; 1.1 only", "A", "JAVA SEED", default=None)
+    comp: str | None = field(
+        "COMP", TEXT, "unknown; seen in 1.1 only", "B", "JAVA SEED", default=None
+    )
     sg: str | None = field(
         "SG", TEXT, "unknown, 64 hex digits; 1.4 only", "A", "TIEBA SEED", default=None, secret=True
     )
@@ -151,7 +153,7 @@ class Login(Request[LoginReply | LoginRedirect | CaptchaChallenge]):
     """Sign in. 1.4 sends LG, GD and CKE, 1.3 only CKE, 1.0 and 1.1 none of them."""
 
     head: Head = V1_4_SIGN_IN
-    password: str = field(
+    password_md5: str = field(
         "PS", MD5_HEX, "MD5 of the password, either case", "A", "TIEBA SOUND HACK", secret=True
     )
     is_md5: int = field("M5", UINT, "what PS is", "A", "WEI", default=1, values={1: "an MD5"})
@@ -222,7 +224,7 @@ class Logout(Request[LogoutReply]):
 class ListReply(Reply):
     """How many friends, and the first 120 numbers in order; without `TN` only how many."""
 
-    count: int = field("FN", UINT, "number of friends", "B", "HACK CS11")
+    count: int = field("FN", UINT, "number of friends", "C", "HACK")
     entries: int | None = field("SN", UINT, "entries in this reply", "D", "INF", default=None)
     numbers: tuple[int, ...] | None = field(
         "UN", list_of(UINT), "friends' numbers", "A", "CS11 DEL SETM", default=None
@@ -233,8 +235,8 @@ class ListReply(Reply):
 class List(Request[ListReply]):
     """Ask for the friends' numbers."""
 
-    wanted: int | None = field("TN", UINT, "entries wanted", "B", "HACK CS11", default=None)
-    start: int | None = field("UN", UINT, "no effect seen", "B", "HACK CS11", default=None)
+    wanted: int | None = field("TN", UINT, "entries wanted", "A", "WEI HACK CS11", default=None)
+    start: int | None = field("UN", UINT, "no effect seen", "A", "WEI HACK CS11", default=None)
 
 
 @command("QUERY_STAT", versions="1.0-1.1", confidence="B", evidence="CS11 PHPQ")
@@ -281,7 +283,7 @@ class SimpleInfo2Reply(Reply):
 class SimpleInfo2(Request[SimpleInfo2Reply]):
     """Ask for a page of the friend list."""
 
-    start: int = field("UN", UINT, "offset of the page; 0, then NP", "A", "SOUND ZN VB", default=0)
+    start: int = field("UN", UINT, "offset of the page; 0, then NP", "B", "SOUND ZN VB", default=0)
     to: int = field("TO", UINT, "unknown, always 0", "?", "SOUND SEED", default=0)
 
 
@@ -458,7 +460,7 @@ class GetInfoReply(Reply):
     home_page: str | None = field("HP", TEXT, "home page", "B", "CS11 PHPQ", default=None)
     id: str | None = field("ID", TEXT, "unknown; perhaps identity card", "?", "PHPQ", default=None)
     job: str | None = field("JB", TEXT, "job", "B", "CS11 PHPQ", default=None)
-    level: int = field("LV", UINT, "level of detail", "B", "CS11 PHPQ", default=2)
+    level: int | None = field("LV", UINT, "level of detail", "B", "CS11 PHPQ", default=None)
     mobile: str | None = field("MO", TEXT, "mobile phone", "C", "PHPQ", default=None)
     mt: str | None = field("MT", TEXT, "unknown", "?", "PHPQ", default=None)
     mv: str | None = field("MV", TEXT, "unknown", "?", "PHPQ", default=None)
@@ -601,7 +603,7 @@ class GroupCommand(Request[GroupReply]):
 _WORDS = list_of(TEXT, trailing=False)
 
 
-@command("server-config", versions="1.4", confidence="A", evidence="SEED SETM")
+@command("server-config", versions="1.4", confidence="C", evidence="SEED SETM")
 class ServerConfig(Document):
     """Where the servers are: fetched from `/newConf/kjava/aubin2.jsp` before signing in.
 
@@ -609,53 +611,53 @@ class ServerConfig(Document):
     they are one text here.
     """
 
-    count: int = field("SERERCONFIG_NUM", UINT, "number of servers", "A", "SEED")
+    count: int = field("SERERCONFIG_NUM", UINT, "number of servers", "C", "SEED")
     types: tuple[str, ...] = field(
         "SERVERCONFIG_TYPE",
         _WORDS,
         "kind of each",
-        "A",
+        "C",
         "SEED",
         values={"KQQTCP": "lines over TCP", "KQQHTTP": "lines over HTTP"},
     )
     addresses: tuple[str, ...] = field(
-        "SERVERCONFIG_URL", _WORDS, "address of each, in the order to try", "A", "SEED"
+        "SERVERCONFIG_URL", _WORDS, "address of each, in the order to try", "C", "SEED"
     )
     update_count: int | None = field(
-        "UPDATAECONFIG_NUM", UINT, "number of update entries", "A", "SEED", default=None
+        "UPDATAECONFIG_NUM", UINT, "number of update entries", "C", "SEED", default=None
     )
     update_version: str | None = field(
-        "UPDATECONFIG_VERSION", PROSE, "newest version of the client", "A", "SEED", default=None
+        "UPDATECONFIG_VERSION", PROSE, "newest version of the client", "C", "SEED", default=None
     )
     update_must: str | None = field(
         "UPDATECONFIG_MUST",
         PROSE,
         "must be updated",
-        "A",
+        "C",
         "SEED",
         default=None,
         values={"Y": "yes", "N": "no"},
     )
     update_url: str | None = field(
-        "UPDATECONFIG_URL", PROSE, "where to get it", "A", "SEED", default=None
+        "UPDATECONFIG_URL", PROSE, "where to get it", "C", "SEED", default=None
     )
     update_help: str | None = field(
-        "UPDATECONFIG_HELPTXT", PROSE, "words for the user", "A", "SEED", default=None
+        "UPDATECONFIG_HELPTXT", PROSE, "words for the user", "C", "SEED", default=None
     )
     sms_count: int | None = field(
-        "SMSSERVICE_NUM", UINT, "number of SMS services", "A", "SEED", default=None
+        "SMSSERVICE_NUM", UINT, "number of SMS services", "C", "SEED", default=None
     )
     sms_names: tuple[str, ...] | None = field(
-        "SMSSERVICE_NAME", _WORDS, "name of each in the menu", "A", "SEED", default=None
+        "SMSSERVICE_NAME", _WORDS, "name of each in the menu", "C", "SEED", default=None
     )
     sms_addresses: tuple[str, ...] | None = field(
-        "SMSSERVICE_ADDRESS", _WORDS, "number to send each to", "A", "SEED", default=None
+        "SMSSERVICE_ADDRESS", _WORDS, "number to send each to", "C", "SEED", default=None
     )
     sms_texts: tuple[str, ...] | None = field(
         "SMSSERVICE_TEXT", _WORDS, "what to send; ||QQNO|| is a number", "D", "SEED", default=None
     )
     sms_help: str | None = field(
-        "SMSSERVICE_HELPTXT", PROSE, "words for the user", "A", "SEED", default=None
+        "SMSSERVICE_HELPTXT", PROSE, "words for the user", "C", "SEED", default=None
     )
 
 

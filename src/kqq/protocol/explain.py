@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-from kqq.protocol.catalogue import SOURCES
+import kqq.protocol.catalogue  # noqa: F401  # fills the tables
 from kqq.protocol.declare import DOCUMENTS, REQUESTS, RESPONSES
 from kqq.protocol.fields import unescape
 from kqq.protocol.messages import Role, decode
 from kqq.protocol.schema import HEADS, Failure, Field, Push, Reply, Request, Spec, Unreadable
 from kqq.protocol.wire import Line, mask
+
+_RES_PLACE = len(HEADS["reply"]) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def explain(line: Line) -> Explanation:
     """Return `line` in words. Who sent it is told by its shape: only servers send `RES`."""
     values = line.values()
     name = values.get("CMD", "").strip()
-    from_server = "RES" in values or any(key in values for key in DOCUMENTS)
+    from_server = _is_from_server(line, values)
     message = decode(line, Role.SERVER if from_server else Role.CLIENT)
     spec = _spec(name.lower(), values, from_server=from_server)
     problems = _oddities(line, spec)
@@ -63,6 +65,17 @@ def explain(line: Line) -> Explanation:
         summary = message.spec.doc
     fields = _fields(line, spec, is_reply=isinstance(message, Reply) or from_server)
     return Explanation(name, kind, " ".join(summary.split()), fields, tuple(problems))
+
+
+def _is_from_server(line: Line, values: dict[str, str]) -> bool:
+    """Return whether a server said it: it has `RES`, and not within the words of a request."""
+    keys = [key.strip() for key, _ in line.pairs]
+    if "RES" in keys:
+        request = decode(line, Role.CLIENT)
+        if keys.index("RES") <= _RES_PLACE or isinstance(request, Unreadable):
+            return True
+        return "RES" in _values(line, _declared(request.spec, is_reply=False))
+    return any(key in values for key in DOCUMENTS)
 
 
 def _spec(name: str, values: dict[str, str], *, from_server: bool) -> Spec | None:
@@ -106,14 +119,23 @@ def _fields(line: Line, spec: Spec | None, *, is_reply: bool) -> tuple[Explained
     return tuple(explained)
 
 
+def _rest(known: dict[str, Field]) -> str | None:
+    return next((key for key, declared in known.items() if declared.rest), None)
+
+
+def _values(line: Line, known: dict[str, Field]) -> dict[str, str]:
+    """Return the first value of each key, what takes the rest of the line with all of it."""
+    needed = [key for key, one in known.items() if one.required and not one.rest]
+    return line.values(_rest(known), needed)
+
+
 def _pairs(line: Line, known: dict[str, Field]) -> list[tuple[str, str]]:
     """Return the fields as read: a field that takes the rest of the line is one pair."""
-    rest = next((key for key, declared in known.items() if declared.rest), None)
+    rest = _rest(known)
     pairs = line.pairs
     if rest is None:
         return pairs
-    needed = [key for key, one in known.items() if one.required and not one.rest]
-    whole = line.values(rest, needed).get(rest)
+    whole = _values(line, known).get(rest)
     for position, (key, value) in enumerate(pairs):
         if key.strip() == rest:
             if whole is not None and len(whole) > len(value):
@@ -160,8 +182,3 @@ def _oddities(line: Line, spec: Spec | None) -> list[str]:
     if order != [key for key in dict.fromkeys(keys) if key in known]:
         odd.append(f"the fields are not in the usual order: {' '.join(order)}")
     return odd
-
-
-def evidence_words(key: str) -> str:
-    """Return what an evidence key stands for."""
-    return SOURCES.get(key, "")

@@ -218,7 +218,7 @@ def _take(taken: dict[str, Any], found: dict[str, str], declared: Field) -> Prob
     try:
         taken[declared.attribute] = declared.kind.parse(value)
     except ValueError as error:
-        return Problem(declared.key, "***" if declared.secret else value, str(error))
+        return Problem(declared.key, None if declared.secret else value, str(error))
     return None
 
 

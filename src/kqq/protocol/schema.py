@@ -98,7 +98,10 @@ def field(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a line, or one field of it, cannot be read: the key, the value shown, the rule."""
+    """Why a line, or one field of it, cannot be read: the key, the value, the rule.
+
+    `value` is None where the field is missing or secret.
+    """
 
     key: str
     value: str | None
@@ -130,7 +133,10 @@ class Unreadable:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """Anything that was said; `line` is what it was read from, None if it was not read."""
+    """Anything that was said; `line` is what it was read from, None if it was not read.
+
+    `dataclasses.replace` keeps `line`; pass `line=None`, as the changed message is not that line.
+    """
 
     spec: ClassVar["Spec"]
     line: Line | None = dataclasses.field(default=None, repr=False, compare=False)
@@ -276,7 +282,7 @@ HEADS: dict[str, tuple[Field, ...]] = {
                 "XP",
                 TEXT,
                 "unknown; over TCP the first half of the MD5 of 1; never checked",
-                "D",
+                "?",
                 "SOUND ZN QB YIWO",
                 values={"null": "not signed in yet"},
             ),

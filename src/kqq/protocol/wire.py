@@ -20,6 +20,8 @@ _SECRET = re.compile(
 )
 
 
+_PREFIX = 2
+"""Bytes of the longest length that clients put before a line; either may be any byte, `=` too."""
 _HASH = re.compile(rb"[0-9A-Fa-f]{32,}")
 """A password's MD5 in a line so broken that nobody sees it is one."""
 
@@ -63,9 +65,9 @@ class Line:
         """Return the line that `raw` is, with or without a line end. Never fails.
 
         COMPAT(ZNQQ, QQBot): bytes before the first `VER=` are junk, as long as no field stands
-        among them; these clients put a binary length in front of some lines. Cutting happens
-        before UTF-8 is decoded. Where fields come in another order (JAVA, urllib2) `VER` is not
-        first and nothing is cut.
+        among them (two bytes are too few for one); these clients put a binary length in front of
+        some lines. Cutting happens before UTF-8 is decoded. Where fields come in another order
+        (JAVA, urllib2) `VER` is not first and nothing is cut.
         """
         if raw.endswith(b"\n"):
             raw = raw[:-1]
@@ -74,7 +76,7 @@ class Line:
         if raw.startswith(b"VER="):
             return cls(raw.decode("utf-8", "surrogateescape"))
         start = raw.find(b"VER=")
-        if start > 0 and b"=" not in raw[:start]:
+        if start > 0 and (start <= _PREFIX or b"=" not in raw[:start]):
             return cls(raw[start:].decode("utf-8", "surrogateescape"), raw[:start])
         return cls(raw.decode("utf-8", "surrogateescape"))
 

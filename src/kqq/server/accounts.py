@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from kqq.errors import ConfigError
+from kqq.errors import AccountError
 from kqq.server.clock import Clock
 from kqq.server.store import Account, Store
 
@@ -57,19 +57,19 @@ def check_proof(md5: str, proof: str) -> bool:
 
 
 def add_account(store: Store, uin: int, nick: str, password: str, now: float) -> Account:
-    """Store a new account at once. Raises ConfigError if number or nick will not do."""
+    """Store a new account at once. Raises AccountError if number or nick will not do."""
     if not LOWEST_UIN <= uin <= HIGHEST_UIN:
-        raise ConfigError(f"{uin} cannot be a number; take one from {LOWEST_UIN} to {HIGHEST_UIN}")
+        raise AccountError(f"{uin} cannot be a number; take one from {LOWEST_UIN} to {HIGHEST_UIN}")
     if not 0 < len(nick) <= LONGEST_NICK or not nick.isprintable() or nick != nick.strip():
-        raise ConfigError(
+        raise AccountError(
             f"{nick!r} cannot be a nickname; take 1 to {LONGEST_NICK} printable characters, "
             "without blanks around them"
         )
     if not password:
-        raise ConfigError("an empty password cannot be used; phones cannot send one")
+        raise AccountError("an empty password cannot be used; phones cannot send one")
     account = Account(uin, nick, 0, make_proof(password_md5(password), os.urandom(16)))
     if not store.add_account(account, now):
-        raise ConfigError(f"there is an account {uin} already; choose another number")
+        raise AccountError(f"there is an account {uin} already; choose another number")
     return account
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import platformdirs
 
 from kqq.address import format_address, parse_address
+from kqq.errors import ConfigError
 
 DEFAULT_PORT = 14000
+_LONGEST_TEXT = 16000  # of 4 bytes each, escaped or not, and a head
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Config:
     """Entries in a page of SIMPLEINFO2 and QUERY_STAT2; 50 as the real servers had it (VB)."""
 
     text_limit: int = 16000
-    """Characters of a message. Its line then fits into the 64 KiB that a line may have."""
+    """Characters of a message; 16,000 at most, so that its line fits into 64 KiB."""
 
     inbox_limit: int = 1000
     """Messages that may wait for one account."""
@@ -89,3 +91,11 @@ class Config:
 
     hashes_waiting: int = 500
     """Sign-ins that may wait for their password to be checked; more are refused."""
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError if a setting would break a promise."""
+        if not 0 < self.text_limit <= _LONGEST_TEXT:
+            raise ConfigError(
+                f"text_limit={self.text_limit} cannot be; take 1 to {_LONGEST_TEXT}, so that each "
+                "message fits into a line"
+            )

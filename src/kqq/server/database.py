@@ -12,6 +12,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -46,8 +47,7 @@ class Database:
         """Open the file. Raises StoreError if it cannot be opened, migrated or written."""
         self._path = path
         try:
-            # It holds password hashes and messages; SQLite's other files get the same rights.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _create(path)
             self._reader = _connect(path)
             try:
                 _migrate(self._reader)
@@ -66,7 +66,7 @@ class Database:
         self._idle: asyncio.Future[None] | None = None
 
     def fetch(self, sql: str, *values: Value) -> list[Row]:
-        """Return the rows that are on disk. Every statement has a row limit or a key."""
+        """Return the rows that are on disk. On the loop, only with a row limit or a key."""
         try:
             return self._reader.execute(sql, values).fetchall()
         except OverflowError:
@@ -144,6 +144,16 @@ class Database:
         if self._idle is not None and not self._writing:
             self._idle.set_result(None)
             self._idle = None
+
+
+def _create(path: Path) -> None:
+    """Make the file, for its owner only: it holds password hashes and messages.
+
+    SQLite's other files get the same rights. A file that is there must not be opened here, because
+    closing it again would drop the locks that SQLite holds on it in this process.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kqq.errors import ConfigError
+from kqq.errors import AccountError
 from kqq.server.store import Store
 
 
@@ -16,12 +16,12 @@ class Friend:
 
 
 def make_friends(store: Store, one: int, other: int) -> None:
-    """Store at once that these two are friends. Raises ConfigError if that cannot be."""
+    """Store at once that these two are friends. Raises AccountError if that cannot be."""
     if one == other:
-        raise ConfigError(f"{one} cannot be a friend of itself")
+        raise AccountError(f"{one} cannot be a friend of itself")
     for uin in (one, other):
         if not store.account_exists(uin):
-            raise ConfigError(f"there is no account {uin}; add it first")
+            raise AccountError(f"there is no account {uin}; add it first")
     store.add_friends(one, other)
 
 

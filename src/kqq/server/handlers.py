@@ -8,7 +8,7 @@ wait for something that must not hold the event loop, it is a coroutine.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kqq.protocol import (
@@ -62,7 +62,8 @@ NO_SUCH_NUMBER = 5
 NOT_SIGNED_IN = 20
 PASSWORD_ERROR = "Password error"  # noqa: S105  # the words SETM looks for
 COMP = "NOKIA8F3A18D6E27"
-"""What 1.1 sign-ins were answered with (JAVA), the same for everybody; nobody knows what for."""
+"""What 1.1 sign-ins were answered with (JAVA), the same for everybody; nobody knows what for. That
+1.0, 1.2 and 1.3 get it, too, is OURS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Context:
     wake: Callable[[], None]
     ended: Callable[[str], None]
     session: Session | None = None
-    is_closed: bool = field(default=False)
+    is_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ async def login(context: Context, message: Login) -> Reply:
     """Check the password and open a session; an older one of the same account ends."""
     services = context.services
     try:
-        account = await services.accounts.authenticate(message.uin, message.password)
+        account = await services.accounts.authenticate(message.uin, message.password_md5)
     except NoSuchAccount:
         _log_refused_sign_in(context, message, "no such number")
         return refusal(message, NO_SUCH_NUMBER)
@@ -260,11 +261,13 @@ def push(item: Item, seq: int, uin: int) -> Push:
     return ServerMsg(seq=str(seq), uin=uin, sender=item.sender, text=item.text)
 
 
+_STATUSES = {status.value: Status[status.name] for status in WireStatus}
+
+
 def _on_wire(status: Status) -> int:
     return WireStatus[status.name].value
 
 
 def _from_wire(code: int | None) -> Status | None:
     """Return the status of a code, None for no code or one that nobody knows."""
-    known = {status.value: status.name for status in WireStatus}
-    return Status[known[code]] if code in known else None
+    return _STATUSES.get(code) if code is not None else None

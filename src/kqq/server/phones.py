@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from kqq.errors import LocalProtocolError
 from kqq.protocol import (
     Closed,
     Command,
@@ -310,7 +311,11 @@ class Phone(asyncio.Protocol):
         items = self._services.sessions.take(session, most)
         for item in items:
             self._pushes += 1
-            self._say(push(item, self._pushes, session.uin))
+            try:
+                self._say(push(item, self._pushes, session.uin))
+            except LocalProtocolError:
+                # Nothing that was accepted should come to this; if it does, the rest goes out.
+                logger.exception("cannot be pushed peer=%s item=%r", self._context.peer, item)
         ids = [item.id for item in items if isinstance(item, Stored)]
         if ids:
             self._handover.handed_over(ids[-1])
@@ -389,4 +394,4 @@ def _peer(transport: asyncio.Transport) -> str:
     if isinstance(name, tuple):
         host = f"[{name[0]}]" if ":" in name[0] else name[0]
         return f"{host}:{name[1]}"
-    return "memory"
+    return "unknown"

@@ -37,17 +37,14 @@ class Presence:
 
     def set(self, uin: int, status: Status) -> None:
         """Change a status; friends are told if they see a difference."""
-        before = self.seen(uin)
+        told = self._friends.of(uin) if status.seen is not self.seen(uin) else []
         self._statuses[uin] = status
-        self._changed(uin, before)
+        for friend in told:
+            self._tell(friend, uin)
 
     def leave(self, uin: int) -> None:
         """Forget somebody who signed out; friends are told if they saw them."""
-        before = self.seen(uin)
-        self._statuses.pop(uin, None)
-        self._changed(uin, before)
-
-    def _changed(self, uin: int, before: Status) -> None:
-        if self.seen(uin) is not before:
+        before = self._statuses.pop(uin, Status.OFFLINE)
+        if before.seen is not Status.OFFLINE:
             for friend in self._friends.of(uin):
                 self._tell(friend, uin)

@@ -65,11 +65,11 @@ class Sessions:
         is_same = older is not None and older.wake == wake  # the same connection, once more
         start = older.cursor if older is not None and is_same else self._inbox.start(uin)
         session = Session(uin, wake, ended, start)
+        self._presence.set(uin, status)  # first, since it may fail, and nothing is changed then
         self._of[uin] = session
         if older is not None:
             older.is_open = False
             older.ended("signed in elsewhere")
-        self._presence.set(uin, status)
         session.wake()
         return session
 
@@ -79,8 +79,8 @@ class Sessions:
             return
         session.is_open = False
         del self._of[session.uin]
-        self._presence.leave(session.uin)
         session.ended(reason)
+        self._presence.leave(session.uin)
 
     def wake(self, uin: int) -> None:
         """Tell the session of `uin`, if there is one, that there may be something to take."""
