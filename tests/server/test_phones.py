@@ -513,19 +513,21 @@ async def test_flood_while_a_password_is_checked(stage: Stage) -> None:
     assert seqs(wire.waiting()) == list(range(1, 5001))
 
 
-async def test_half_a_line_after_a_full_turn(stage: Stage) -> None:
+async def test_half_a_line_after_a_full_turn(tmp_path: Path) -> None:
     """A turn's worth of lines, a piece full, and half a line: the other half is still read."""
-    wire = await stage.sign_in(ROMEO)
-    turn, piece = stage.config.turn_limit, 8192
-    lines = [request("Query_Stat2", ROMEO, "CM=2&UN=0&X=", seq=n) for n in range(1000, 1000 + turn)]
-    data = "".join(f"{line.ljust(piece // turn - 2, 'x')}\r\n" for line in lines).encode()
-    assert len(data) == piece
-    last = f"{request('Logout', ROMEO, seq=7)}\r\n".encode()
-    await wire.transport.send(data + last[:20])
-    await stage.idle()
-    await wire.transport.send(last[20:])
-    await stage.idle()
-    assert seqs(wire.waiting()) == [*range(1000, 1000 + turn), 7]
+    turn, piece = 16, 2048
+    async with Stage(tmp_path, turn_limit=turn) as stage:
+        add_person(stage.store, ROMEO)
+        wire = await stage.sign_in(ROMEO)
+        asked = [request("Query_Stat2", ROMEO, "CM=2&UN=0&X=", seq=n) for n in range(turn)]
+        data = "".join(f"{line.ljust(piece // turn - 2, 'x')}\r\n" for line in asked).encode()
+        assert len(data) == piece
+        last = f"{request('Logout', ROMEO, seq=77)}\r\n".encode()
+        await wire.transport.send(data + last[:20])
+        await stage.idle()
+        await wire.transport.send(last[20:])
+        await stage.idle()
+        assert seqs(wire.waiting()) == [*range(turn), 77]
 
 
 async def test_flood_of_short_lines(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
@@ -535,7 +537,7 @@ async def test_flood_of_short_lines(stage: Stage, caplog: pytest.LogCaptureFixtu
     phone = phone_of(wire.link)
     phone.data_received(f"{sign_in_line(ROMEO)}\r\n".encode() + b"abc\n" * 60_000)
     await stage.turns()
-    assert len(phone._events) <= 8192 / 4
+    assert len(phone._events) <= 2048 / 4
     await stage.idle()
     assert wire.link.writes.popleft().startswith(b"VER=1.1&CMD=Login&")
     assert wire.link.is_over()

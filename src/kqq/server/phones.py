@@ -33,7 +33,7 @@ from kqq.server.store import Stored
 
 logger = logging.getLogger("kqq.phones")
 
-_PIECE = 8192
+_PIECE = 2048
 """Bytes read at once: a quarter of a megabyte of nothing but line ends would hold up others."""
 _NOISE = 2
 """Fragments without a line that a piece may hold for nothing: the prefixes of ZNQQ and QQBot."""
