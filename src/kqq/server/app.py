@@ -179,7 +179,7 @@ def _room_for_connections(wanted: int) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     room = wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - _FILES_KEPT)
     if room < wanted:
-        logger.warning("only %s connections fit into the limit of open files, %s", room, soft)
+        logger.info("only %s connections fit into the limit of open files, %s", room, soft)
     return room
 
 
