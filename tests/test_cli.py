@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -306,7 +307,7 @@ def test_ctrl_c_ends_a_client_in_good_order(address: str, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("command", ["kqq --help", "kqq demo", "kqq explain VER=1"])
 def test_a_full_disk_is_one_line(command: str) -> None:
     """Output that cannot be written is an error in one line."""
-    shell = f"{command.replace('kqq', f'{sys.executable} -m kqq')} >/dev/full"
+    shell = f"{command.replace('kqq', f'{shlex.quote(sys.executable)} -m kqq')} >/dev/full"
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert done.stderr == "kqq: No space left on device\n"
@@ -314,7 +315,7 @@ def test_a_full_disk_is_one_line(command: str) -> None:
 
 def test_closed_output_is_no_error() -> None:
     """A caller may close standard output."""
-    shell = f"{sys.executable} -m kqq explain VER=1.4 >&-"
+    shell = f"{shlex.quote(sys.executable)} -m kqq explain VER=1.4 >&-"
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
 
@@ -464,7 +465,7 @@ def test_demo_runs() -> None:
 
 def test_a_reader_who_leaves_is_no_error() -> None:
     """`kqq explain … | head` ends quietly."""
-    command = f"{sys.executable} -m kqq explain - | head -n 1"
+    command = f"{shlex.quote(sys.executable)} -m kqq explain - | head -n 1"
     lines = b"VER=1.4&CMD=Logout&SEQ=1&UIN=10001\n" * 5000
     done = subprocess.run(command, shell=True, input=lines, capture_output=True, check=True)
     assert done.stderr == b""

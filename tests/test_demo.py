@@ -1,6 +1,7 @@
 """The demo, as it runs without a terminal and with one."""
 
 import io
+import shlex
 import subprocess
 import sys
 
@@ -107,7 +108,7 @@ def _terminal(typed: str) -> io.StringIO:
 
 def test_a_reader_who_leaves_ends_the_demo() -> None:
     """`kqq demo | head` is no error of ours."""
-    command = f"{sys.executable} -m kqq demo | head -n 1"
+    command = f"{shlex.quote(sys.executable)} -m kqq demo | head -n 1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, check=True
     )
