@@ -14,8 +14,9 @@ import pytest
 from kqq.client import Address, Tcp
 from kqq.protocol import Line, Role, ServerMsg, Status, UpdateStat, decode, escape
 from kqq.protocol.transcript import Play, Statement, parse_play
-from kqq.server import Config, Listen, Server
+from kqq.server.database import Database, database_path
 from kqq.server.store import Store
+from process import Process
 from stage import MD5, WAIT, XP, Stage, Wire, add_person
 
 FIRST_NUMBER = 10001
@@ -94,38 +95,36 @@ class InMemory:
 
 
 class OverTcp:
-    """A server on a loopback port."""
+    """A server in a process of its own, on a loopback port."""
 
     def __init__(self, folder: Path) -> None:
-        self._config = Config(data=folder, listen=(Listen("127.0.0.1", 0),))
+        self._folder = folder
 
     async def start(self) -> None:
-        """Start the server."""
-        self._server = Server(self._config)
-        await self._server.start()
-
-    @property
-    def store(self) -> Store:
-        """The store of the server."""
-        return self._server.store
+        """Start the server, and open its data beside it as `kqq account` does."""
+        self._process = Process(self._folder)
+        self._database = Database(database_path(self._folder))
+        self.store = Store(self._database)
 
     async def open(self) -> Wire:
         """Return a new connection."""
-        door = self._server.listening[0]
-        return Wire(await Tcp.connect(Address(door.host, door.port)))
+        return Wire(await Tcp.connect(Address("127.0.0.1", self._process.port)))
 
     async def restart(self) -> None:
         """Stop the server in good order, start it on the same data."""
-        await self._server.close()
+        await self._leave_data()
+        self._process.stop()
         await self.start()
 
     async def die(self) -> None:
-        """Not here: test_crash.py kills a process."""
-        raise NotImplementedError
+        """Lose the server to `kill -9`, start another on the same data."""
+        await self._leave_data()
+        self._process.kill()
+        await self.start()
 
     async def advance(self, seconds: float) -> None:
-        """Not here: time goes by itself."""
-        raise NotImplementedError
+        """Only say that this cannot be: time goes by itself."""
+        pytest.skip(f"time over TCP is real, and the play moves the clock by {seconds:g} s")
 
     async def settle(self, actor: "Actor") -> None:
         """Ask something: replies come in the order of commands, and what others did was answered.
@@ -143,8 +142,12 @@ class OverTcp:
             actor.sort(line)
 
     async def close(self) -> None:
-        """Stop the server."""
-        await self._server.close()
+        """Let go of the server."""
+        await self._leave_data()
+        self._process.close()
+
+    async def _leave_data(self) -> None:
+        await self._database.close()
 
 
 PLACES: dict[str, Callable[[Path], Place]] = {"memory": InMemory, "tcp": OverTcp}
@@ -351,17 +354,6 @@ class Performance:
         return f"{self._path}:{self._statement.number}"
 
 
-def why_not(play: Play, place: str) -> str | None:
-    """Return why a play cannot be performed in a place, None if it can."""
-    if place == "tcp":
-        for statement in play.statements:
-            if statement.verb == "clock":
-                return "the play moves the clock, and time over TCP is real"
-            if statement.words == "dies":
-                return "the server dies, and it lives in the process of the tests"
-    return None
-
-
 def read_play(path: Path) -> Play:
     """Return the play in a file."""
     return parse_play(path.read_text(encoding="utf-8"))
@@ -370,9 +362,6 @@ def read_play(path: Path) -> Play:
 async def perform(path: Path, where: str) -> None:
     """Perform the play in a file; `where` is a key of PLACES."""
     play = read_play(path)
-    reason = why_not(play, where)
-    if reason is not None:
-        pytest.skip(reason)
     with tempfile.TemporaryDirectory(prefix="kqq-play-") as folder:
         place = PLACES[where](Path(folder))
         await place.start()

@@ -2,8 +2,27 @@
 
 import pytest
 
-from kqq.address import format_address, parse_address
+from kqq.address import HostPort
 from kqq.errors import ConfigError
+
+
+class Target(HostPort):
+    """Something to connect to."""
+
+    SCHEME = "tcp"
+
+
+class Door(HostPort):
+    """Something to open."""
+
+    SCHEME = "kqq"
+    LOWEST_PORT = 0
+
+
+def test_kinds_of_address_are_not_equal() -> None:
+    """A door is no target, though host and port be the same."""
+    target: object = Target("a", 1)
+    assert target != Door("a", 1)
 
 
 @pytest.mark.parametrize(
@@ -16,8 +35,8 @@ from kqq.errors import ConfigError
 )
 def test_an_address_is_read_and_written(text: str, host: str, port: int) -> None:
     """Host and port come out, and go back in, with brackets around IPv6."""
-    assert parse_address(text, "tcp") == (host, port)
-    assert format_address("tcp", host, port) == text.rstrip("/")
+    assert Target.parse(text) == Target(host, port)
+    assert str(Target(host, port)) == text.rstrip("/")
 
 
 @pytest.mark.parametrize(
@@ -36,19 +55,19 @@ def test_an_address_is_read_and_written(text: str, host: str, port: int) -> None
 def test_a_wrong_address_says_how_to_write_one(text: str) -> None:
     """The error shows what was given and an example."""
     with pytest.raises(ConfigError, match=r"write tcp://HOST:PORT, for example tcp://") as caught:
-        parse_address(text, "tcp")
+        Target.parse(text)
     assert repr(text) in str(caught.value)
 
 
 def test_port_0_is_for_doors_only() -> None:
     """A door may leave the choice of the port to the system; nobody can connect to port 0."""
-    assert parse_address("kqq://127.0.0.1:0", "kqq", lowest_port=0) == ("127.0.0.1", 0)
+    assert Door.parse("kqq://127.0.0.1:0") == Door("127.0.0.1", 0)
     with pytest.raises(ConfigError, match="port 0 picks a free one"):
-        parse_address("kqq://127.0.0.1", "kqq", lowest_port=0)
+        Door.parse("kqq://127.0.0.1")
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "."])
 def test_a_host_that_is_no_name_is_told(host: str) -> None:
     """What the system could not even look up is a wrong address."""
     with pytest.raises(ConfigError, match="is no host name"):
-        parse_address(f"tcp://{host}:1", "tcp")
+        Target.parse(f"tcp://{host}:1")

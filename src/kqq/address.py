@@ -1,6 +1,8 @@
 """Addresses as people write them: `tcp://HOST:PORT` to connect to, `kqq://HOST:PORT` to open."""
 
 import re
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 from kqq.errors import ConfigError
 
@@ -10,28 +12,37 @@ _ADDRESS = re.compile(
 _HIGHEST_PORT = 65535
 
 
-def parse_address(text: str, scheme: str, *, lowest_port: int = 1) -> tuple[str, int]:
-    """Return host and port. Raises ConfigError, with an example, if `text` is no such address."""
-    found = _ADDRESS.fullmatch(text)
-    if (
-        found is None
-        or found["scheme"] != scheme
-        or not lowest_port <= int(found["port"]) <= _HIGHEST_PORT
-    ):
-        free = "" if lowest_port else " (port 0 picks a free one)"
-        raise ConfigError(
-            f"{text!r} is not an address; write {scheme}://HOST:PORT, "
-            f"for example {scheme}://127.0.0.1:14000{free}"
-        )
-    host = found["ip6"] or found["host"]
-    try:
-        host.encode("idna")
-    except UnicodeError as error:
-        raise ConfigError(f"{text!r} is not an address: {host!r} is no host name") from error
-    return host, int(found["port"])
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """A host and a port, written `SCHEME://HOST:PORT`; each kind of address derives from it."""
 
+    SCHEME: ClassVar[str]
+    LOWEST_PORT: ClassVar[int] = 1
 
-def format_address(scheme: str, host: str, port: int) -> str:
-    """Return the address as text, with brackets around IPv6."""
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}:{port}"
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the address that `text` is. Raises ConfigError, with an example, if it is none."""
+        found = _ADDRESS.fullmatch(text)
+        if (
+            found is None
+            or found["scheme"] != cls.SCHEME
+            or not cls.LOWEST_PORT <= int(found["port"]) <= _HIGHEST_PORT
+        ):
+            free = "" if cls.LOWEST_PORT else " (port 0 picks a free one)"
+            raise ConfigError(
+                f"{text!r} is not an address; write {cls.SCHEME}://HOST:PORT, "
+                f"for example {cls.SCHEME}://127.0.0.1:14000{free}"
+            )
+        host = found["ip6"] or found["host"]
+        try:
+            host.encode("idna")
+        except UnicodeError as error:
+            raise ConfigError(f"{text!r} is not an address: {host!r} is no host name") from error
+        return cls(host, int(found["port"]))
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.SCHEME}://{host}:{self.port}"

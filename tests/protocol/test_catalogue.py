@@ -6,14 +6,13 @@ import pytest
 
 from kqq.protocol import catalogue
 from kqq.protocol.catalogue import (
-    CONFIDENCE,
     LAST_PAGE,
-    SOURCES,
     STATUS,
     SYSTEM_ACCOUNT,
     Status,
 )
 from kqq.protocol.declare import DOCUMENTS, REQUESTS, RESPONSES
+from kqq.protocol.evidence import CONFIDENCE, SOURCES
 from kqq.protocol.schema import HEADS, VERSIONS, Field, Message, Spec
 from strategies import SPECS
 from vectors import READABLE, VECTORS

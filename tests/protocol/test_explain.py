@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from kqq.protocol import Failure, Line, Message, Push, Request, Unreadable, decode, unescape
-from kqq.protocol.catalogue import CONFIDENCE, SOURCES
+from kqq.protocol.evidence import CONFIDENCE, SOURCES
 from kqq.protocol.explain import ExplainedField, Explanation, explain
 from strategies import LINES
 from vectors import READABLE, VECTORS, Vector

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kqq.protocol import GetInfoReply, Login, LoginReply, Logout, ServerConfig
-from kqq.protocol.catalogue import CONFIDENCE, SOURCES
 from kqq.protocol.declare import DOCUMENTS, REQUESTS, RESPONSES
+from kqq.protocol.evidence import CONFIDENCE, SOURCES
 from kqq.protocol.export import anchor, as_objects, commands_markdown, evidence_markdown, specs
 from kqq.protocol.schema import Spec
 from vectors import VECTORS

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import process
 from kqq.server.database import Database, prepare_folder
 from kqq.server.store import Store
 from stage import JULIET, PARIS, ROMEO, WAIT, add_person, request, sign_in_line
@@ -19,37 +19,12 @@ from stage import JULIET, PARIS, ROMEO, WAIT, add_person, request, sign_in_line
 KQQ = [sys.executable, "-m", "kqq"]
 
 
-class Process:
-    """A server in a process of its own."""
-
-    def __init__(self, data: Path) -> None:
-        command = [*KQQ, "serve", "--data", str(data), "--listen", "kqq://127.0.0.1:0"]
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        assert self._process.stdout is not None
-        listening = self._process.stdout.readline()
-        assert listening.startswith("listening kqq://127.0.0.1:"), listening
-        assert self._process.stdout.readline() == "ready\n"
-        self._port = int(listening.rsplit(":", 1)[1])
-
-    def kill(self) -> None:
-        """End it as `kill -9` does."""
-        self._process.kill()
-        assert self._process.wait(WAIT) == -signal.SIGKILL
-        self.close()
-
-    def close(self) -> None:
-        """Let go of it; it is killed if it still runs."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait(WAIT)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+class Process(process.Process):
+    """A server in a process of its own, with phones to sign in on."""
 
     def sign_in(self, uin: int) -> "Phone":
         """Return a phone that `uin` is signed in on."""
-        phone = Phone(self._port)
+        phone = Phone(self.port)
         phone.say(sign_in_line(uin))
         assert "&RES=0&RS=0&" in phone.hear()
         return phone

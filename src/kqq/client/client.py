@@ -300,9 +300,11 @@ class Client:
         self._beat_every(None)
         self._end(ConnectionLost("this client is closed"))
         self._reader.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._reader
-        await self._transport.close()
+        try:
+            with suppress(asyncio.CancelledError):
+                await self._reader
+        finally:
+            await self._transport.close()
 
     # --- inside
 
@@ -394,13 +396,16 @@ class Client:
 
     def _arm(self) -> None:
         """See to it that `tick` is called when the connection wants it."""
-        if self._alarm is not None:
-            self._alarm.cancel()
         due = None if self._lost else self._connection.deadline()
+        if self._alarm is not None:
+            if due is not None and self._alarm.when() <= due:
+                return  # it comes early enough, and then looks again
+            self._alarm.cancel()
         loop = asyncio.get_running_loop()
         self._alarm = None if due is None else loop.call_at(due, self._tick)
 
     def _tick(self) -> None:
+        self._alarm = None
         for event in self._connection.tick(asyncio.get_running_loop().time()):
             self._take(event)
         self._arm()

@@ -3,10 +3,9 @@
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
-from kqq.address import format_address, parse_address
+from kqq.address import HostPort
 from kqq.errors import ConnectionLost
 from kqq.protocol import Line, LineBuffer
 
@@ -15,20 +14,11 @@ _CLOSE_TIME = 2.0  # seconds
 _READ = 65536
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server is."""
+class Address(HostPort):
+    """Where a server is: `tcp://HOST:PORT`."""
 
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Address":
-        """Return the address that `text` names. Raises ConfigError if it is no `tcp://HOST:PORT`."""
-        return cls(*parse_address(text, "tcp"))
-
-    def __str__(self) -> str:
-        return format_address("tcp", self.host, self.port)
+    __slots__ = ()
+    SCHEME = "tcp"
 
 
 class Transport(Protocol):

@@ -160,7 +160,7 @@ class Connection:
         """Return when `tick` must be called at the latest, None if nothing is due."""
         if self.closed:
             return None
-        times = [due for _, due in self._waiting]
+        times = [due for _, due in self._waiting[:1]]  # all wait equally long, the oldest is first
         if self._limits.idle is not None and self._heard is not None:
             times.append(self._heard + self._limits.idle)
         return min(times, default=None)

@@ -74,7 +74,7 @@ def _is_from_server(line: Line, values: dict[str, str]) -> bool:
         request = decode(line, Role.CLIENT)
         if keys.index("RES") <= _RES_PLACE or isinstance(request, Unreadable):
             return True
-        return "RES" in _values(line, _declared(request.spec, is_reply=False))
+        return "RES" in request.spec.values(line)
     return any(key in values for key in DOCUMENTS)
 
 
@@ -88,17 +88,14 @@ def _spec(name: str, values: dict[str, str], *, from_server: bool) -> Spec | Non
 
 
 def _declared(spec: Spec | None, *, is_reply: bool) -> dict[str, Field]:
-    head = HEADS["reply" if is_reply else "request"] if spec is None else spec.head
-    fields = {declared.key: declared for declared in head}
-    if spec is not None:
-        fields |= {declared.key: declared for declared in spec.fields}
-    return fields
+    fields = HEADS["reply" if is_reply else "request"] if spec is None else spec.all_fields
+    return {declared.key: declared for declared in fields}
 
 
 def _fields(line: Line, spec: Spec | None, *, is_reply: bool) -> tuple[ExplainedField, ...]:
     known = _declared(spec, is_reply=is_reply)
     explained = []
-    for key, value in _pairs(line, known):
+    for key, value in _pairs(line, spec):
         declared = known.get(key.strip())
         text = unescape(value)
         if declared is None:
@@ -119,28 +116,14 @@ def _fields(line: Line, spec: Spec | None, *, is_reply: bool) -> tuple[Explained
     return tuple(explained)
 
 
-def _rest(known: dict[str, Field]) -> str | None:
-    return next((key for key, declared in known.items() if declared.rest), None)
-
-
-def _values(line: Line, known: dict[str, Field]) -> dict[str, str]:
-    """Return the first value of each key, what takes the rest of the line with all of it."""
-    needed = [key for key, one in known.items() if one.required and not one.rest]
-    return line.values(_rest(known), needed)
-
-
-def _pairs(line: Line, known: dict[str, Field]) -> list[tuple[str, str]]:
+def _pairs(line: Line, spec: Spec | None) -> list[tuple[str, str]]:
     """Return the fields as read: a field that takes the rest of the line is one pair."""
-    rest = _rest(known)
     pairs = line.pairs
-    if rest is None:
-        return pairs
-    whole = _values(line, known).get(rest)
+    rest = next((one.key for one in spec.fields if one.rest), None) if spec is not None else None
     for position, (key, value) in enumerate(pairs):
-        if key.strip() == rest:
-            if whole is not None and len(whole) > len(value):
-                return [*pairs[:position], (key, whole)]
-            break
+        if spec is not None and key.strip() == rest:
+            whole = spec.values(line)[rest]
+            return [*pairs[:position], (key, whole)] if len(whole) > len(value) else pairs
     return pairs
 
 
@@ -166,7 +149,7 @@ def _oddities(line: Line, spec: Spec | None) -> list[str]:
     if spec is None:
         return odd
     known = _declared(spec, is_reply=spec.role == "reply")
-    pairs = _pairs(line, known)
+    pairs = _pairs(line, spec)
     keys = [key.strip() for key, _ in pairs]
     sent = line.text.removesuffix(pairs[-1][1]) if pairs and keys[-1] else line.text
     if "" in sent.split("&"):

@@ -5,8 +5,9 @@ A generator that cannot finish raises; every order and number is that of the dec
 
 from typing import Any
 
-from kqq.protocol.catalogue import CONFIDENCE, SOURCES
+import kqq.protocol.catalogue  # noqa: F401  # fills the tables of declare
 from kqq.protocol.declare import DOCUMENTS, REQUESTS, RESPONSES
+from kqq.protocol.evidence import CONFIDENCE, SOURCES
 from kqq.protocol.schema import HEADS, Field, Spec
 
 _SAID_BY = {
@@ -51,7 +52,7 @@ def _spec_object(spec: Spec) -> dict[str, Any]:
         "once": spec.once,
         "when": spec.when,
         "answers": [answer.__name__ for answer in spec.answers],
-        "fields": [_field_object(declared) for declared in _all_fields(spec)],
+        "fields": [_field_object(declared) for declared in spec.all_fields],
     }
 
 
@@ -88,7 +89,7 @@ def commands_markdown() -> str:
         first = _sentences(spec.doc)[0]
         lines.append(f"| [`{spec.command}`](#{anchor(spec)}) | {_SAID_BY[spec.role]} | {first} |")
     lines += ["", "## Kinds", "", "| kind | what it holds |", "| --- | --- |"]
-    kinds = {field.kind.name: field.kind.doc for spec in specs() for field in _all_fields(spec)}
+    kinds = {field.kind.name: field.kind.doc for spec in specs() for field in spec.all_fields}
     lines += [f"| {name} | {doc} |" for name, doc in sorted(kinds.items())]
     for role, fields in HEADS.items():
         if fields:
@@ -102,10 +103,6 @@ def commands_markdown() -> str:
 def anchor(spec: Spec) -> str:
     """Return the name a declaration has as a place in the reference."""
     return spec.cls.__name__.lower()
-
-
-def _all_fields(spec: Spec) -> tuple[Field, ...]:
-    return (*spec.head, *spec.fields)
 
 
 def _spec_markdown(spec: Spec) -> list[str]:

@@ -76,15 +76,11 @@ def failure(request: Command | Unreadable, res: int) -> Failure | None:
     if isinstance(request, Command):
         name, seq, uin = request.command, request.seq, request.uin
     else:
-        found = request.line.values()
+        numbers = _numbers(request.line.values())
         name = request.command
-        try:
-            seq = DIGITS.parse(found.get("SEQ", ""))
-            uin = UINT.parse(found.get("UIN", ""))
-        except ValueError:
+        if numbers is None or not _NAME.fullmatch(name):
             return None
-        if not _NAME.fullmatch(name):
-            return None
+        seq, uin = numbers
     forms = RESPONSES.get(name.lower())
     return Failure(seq=seq, uin=uin, name=forms[0].command if forms else name.upper(), res=res)
 
@@ -107,16 +103,24 @@ def _no_command(line: Line, sender: Role) -> Message | Unreadable:
 def _unknown_reply(line: Line, name: str) -> Message | Unreadable:
     """Return the refusal of a command we do not know, or why the line cannot be read."""
     found = line.values()
+    numbers = _numbers(found)
+    ver = found.get("VER", "").strip()
     try:
         res = UINT.parse(found.get("RES", ""))
-        seq = DIGITS.parse(found.get("SEQ", ""))
-        uin = UINT.parse(found.get("UIN", ""))
     except ValueError:
         res = 0
-    ver = found.get("VER", "").strip()
-    if not res or ver not in VERSIONS or not _NAME.fullmatch(name):
+    if numbers is None or not res or ver not in VERSIONS or not _NAME.fullmatch(name):
         return Unreadable(line, (Problem("CMD", name, "is no reply or push in the catalogue"),))
+    seq, uin = numbers
     return Failure(line=line, ver=ver, seq=seq, uin=uin, name=name, res=res)
+
+
+def _numbers(found: dict[str, str]) -> tuple[str, int] | None:
+    """Return `SEQ` and `UIN` of a line that cannot be read otherwise, None without both."""
+    try:
+        return DIGITS.parse(found.get("SEQ", "")), UINT.parse(found.get("UIN", ""))
+    except ValueError:
+        return None
 
 
 def _encode_failure(message: Failure) -> bytes:

@@ -182,11 +182,10 @@ def prepare(
 
 def _read_by_name(spec: Spec, line: Line) -> Message | Unreadable:
     """Read a line whose fields are not in the declared order, or tell what is wrong with it."""
-    declared = [*spec.head, *spec.fields]
-    rest = next((one.key for one in declared if one.rest), None)
-    found = line.values(rest, [one.key for one in declared if one.required and not one.rest])
+    found = spec.values(line)
     taken: dict[str, Any] = {}
-    problems = [problem for one in declared if (problem := _take(taken, found, one)) is not None]
+    attempts = [_take(taken, found, declared) for declared in spec.all_fields]
+    problems = [problem for problem in attempts if problem is not None]
     taken.pop("command", None)
     res = taken.pop("res", 0)
     # The RES of a push was only inferred, so a push that is whole is read whatever it says.
@@ -225,7 +224,7 @@ def _take(taken: dict[str, Any], found: dict[str, str], declared: Field) -> Prob
 def _refusal(message: Message) -> LocalProtocolError:
     """Return the error that says which attribute of `message` cannot be written, and why."""
     name = type(message).__name__
-    for declared in (*message.spec.head, *message.spec.fields):
+    for declared in message.spec.all_fields:
         if declared.attribute in ("command", "res"):
             continue
         owner: object = message

@@ -41,7 +41,7 @@ class Field:
 
     `values` names codes; `rest` takes everything to the end of the line; `secret` is never shown.
     `confidence` is A (three sources, or a capture and code), B (two), C (one), D (inferred) or ?
-    (unknown); `evidence` holds keys of `catalogue.SOURCES`.
+    (unknown); `evidence` holds keys of `evidence.SOURCES`.
     """
 
     key: str
@@ -230,6 +230,22 @@ class Spec:
     def head(self) -> tuple[Field, ...]:
         """The fields before the command's own, in wire order."""
         return HEADS[self.role]
+
+    @property
+    def all_fields(self) -> tuple[Field, ...]:
+        """Head and own fields, in wire order."""
+        return (*self.head, *self.fields)
+
+    def values(self, line: Line) -> dict[str, str]:
+        """Return the first value of each key in `line`, as sent.
+
+        A field that takes the rest of the line has all of it, once every required field stands
+        before it.
+        """
+        rest = next((one.key for one in self.fields if one.rest), None)
+        return line.values(
+            rest, [one.key for one in self.all_fields if one.required and not one.rest]
+        )
 
 
 def _head(attribute: str, declared: Field, *, required: bool = True) -> Field:

@@ -5,27 +5,19 @@ from pathlib import Path
 
 import platformdirs
 
-from kqq.address import format_address, parse_address
+from kqq.address import HostPort
 from kqq.errors import ConfigError
 
 DEFAULT_PORT = 14000
 _LONGEST_TEXT = 16000  # of 4 bytes each, escaped or not, and a head
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """A door: the address phones connect to. Port 0 picks a free one."""
+class Listen(HostPort):
+    """A door that phones connect to: `kqq://HOST:PORT`. Port 0 picks a free one."""
 
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Listen":
-        """Return the door that `text` names. Raises ConfigError if it is no `kqq://HOST:PORT`."""
-        return cls(*parse_address(text, "kqq", lowest_port=0))
-
-    def __str__(self) -> str:
-        return format_address("kqq", self.host, self.port)
+    __slots__ = ()
+    SCHEME = "kqq"
+    LOWEST_PORT = 0
 
 
 def default_data() -> Path:
