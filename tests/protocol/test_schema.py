@@ -16,6 +16,7 @@ from kqq.protocol import (
     LoginReply,
     Message,
     Problem,
+    QueryStat2,
     Role,
     Unreadable,
     decode,
@@ -126,3 +127,14 @@ def test_a_declaration_knows_its_head(spec: Any) -> None:
 def test_versions_are_those_ever_seen() -> None:
     """1.0 to 1.4 are all there are."""
     assert VERSIONS == ("1.0", "1.1", "1.2", "1.3", "1.4")
+
+
+def test_a_declaration_says_what_the_fields_of_a_line_are() -> None:
+    """Head and own fields in wire order; words that take the rest of the line have all of it."""
+    keys = [one.key for one in CltMsg.spec.all_fields]
+    assert keys == ["VER", "CON", "CMD", "SEQ", "UIN", "SID", "XP", "UN", "MG"]
+    whole = Line("VER=1.4&CMD=CLTMSG&SEQ=1&UIN=10001&UN=10002&MG=a&UN=5")
+    assert CltMsg.spec.values(whole)["MG"] == "a&UN=5"
+    shuffled = Line("MG=a&VER=1.4&CMD=CLTMSG&SEQ=1&UIN=10001&UN=10002")
+    assert CltMsg.spec.values(shuffled)["MG"] == "a"
+    assert QueryStat2.spec.values(Line("CM=2&UN=0&UN=1")) == {"CM": "2", "UN": "0"}
