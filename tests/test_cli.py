@@ -123,16 +123,28 @@ def test_serve_says_when_it_is_ready_and_ends_cleanly(
     assert ready == "ready"
 
 
-def test_serve_with_a_taken_port_says_so(tmp_path: Path) -> None:
-    """One line on standard error, exit code 2."""
+def test_what_keeps_a_server_from_starting_is_one_line(tmp_path: Path) -> None:
+    """A taken port (behind a free one, too), folder or address: one line on standard error, 2."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         listen = f"kqq://127.0.0.1:{taken.getsockname()[1]}"
-        result = kqq("serve", "--data", str(tmp_path), "--listen", listen)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr.splitlines()[-1].startswith(f"kqq: cannot listen on {listen}: the port")
+        (tmp_path / "file").write_text("")
+        data, no_folder = str(tmp_path / "data"), str(tmp_path / "file" / "data")
+        free = "kqq://127.0.0.1:0"
+        for arguments, told in (
+            (("--data", data, "--listen", listen), f"cannot listen on {listen}: the port is taken"),
+            (("--data", data, "--listen", free, "--listen", listen), f"cannot listen on {listen}"),
+            (("--data", no_folder, "--listen", free), "cannot make the data folder"),
+            (("--data", data, "--listen", "kqq://300.1.1.1:0"), "cannot listen on kqq://300"),
+            (("--data", data, "--listen", "kqq://a..b:0"), "is no host name"),
+        ):
+            command = [sys.executable, "-m", "kqq", "serve", *arguments]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert done.stderr.startswith("kqq: ")
+            assert told in done.stderr
+            assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("listen", ["14000", "tcp://127.0.0.1:1", "kqq://127.0.0.1:70000"])
@@ -142,14 +154,6 @@ def test_serve_with_a_bad_address_says_so(tmp_path: Path, listen: str) -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith(f"kqq: {listen!r} is not an address; write kqq://HOST:PORT")
     assert len(result.stderr.splitlines()) == 1
-
-
-def test_serve_in_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
-    """One line on standard error, exit code 2."""
-    (tmp_path / "file").write_text("")
-    result = kqq("serve", "--data", str(tmp_path / "file" / "data"))
-    assert result.exit_code == 2
-    assert result.stderr.startswith("kqq: cannot make the data folder")
 
 
 # --- accounts

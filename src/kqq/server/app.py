@@ -71,6 +71,9 @@ class Server:
         except ConfigError:
             await self.close()
             raise
+        # Not before: who cannot start says why, in one line, and nothing else.
+        for door in self.listening:
+            logger.info("listening door=%s room=%s", door, self._room)
 
     async def close(self) -> None:
         """Close doors and connections, write what waits, close the database."""
@@ -158,7 +161,6 @@ class Server:
         self._doors.append(door)
         port = door.sockets[0].getsockname()[1]
         self.listening += (Listen(listen.host, port),)
-        logger.info("listening door=%s", self.listening[-1])
 
 
 class _TurnedAway(asyncio.Protocol):
@@ -177,10 +179,7 @@ def _room_for_connections(wanted: int) -> int:
     if soft != resource.RLIM_INFINITY and soft < most:
         soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    room = wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - _FILES_KEPT)
-    if room < wanted:
-        logger.info("only %s connections fit into the limit of open files, %s", room, soft)
-    return room
+    return wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - _FILES_KEPT)
 
 
 def _lock(config: Config) -> IO[str]:
