@@ -16,6 +16,7 @@ import pytest
 from kqq.errors import StoreError
 from kqq.server import database as module
 from kqq.server.database import Database, migrations, prepare_folder
+from kqq.server.store import Account, Kind, Store, Stored
 
 INSERT = "INSERT INTO account (uin, nick, face, proof, created) VALUES (?, ?, 0, '', 0)"
 
@@ -31,6 +32,34 @@ async def test_write_is_on_disk_when_done(database: Database, tmp_path: Path) ->
     with closing(sqlite3.connect(tmp_path / "kqq.sqlite")) as other:
         assert other.execute("SELECT uin FROM account").fetchall() == [(10001,)]
     assert uins(database) == [10001]
+
+
+async def test_write_counts_rows(database: Database) -> None:
+    """The future gives how many rows each write of a transaction changed."""
+    writes = [
+        database.write(INSERT, 1, "one"),
+        database.write(INSERT, 2, "two"),
+        database.write(f"{INSERT} ON CONFLICT DO NOTHING", 2, "again"),
+        database.write("UPDATE account SET face = 3"),
+        database.write("UPDATE account SET face = 3 WHERE uin = 9"),
+        database.write("DELETE FROM account WHERE uin = 1"),
+    ]
+    assert await asyncio.gather(*writes) == [1, 1, 0, 2, 0, 1]
+
+
+async def test_rows_are_counted_when_writes_are_repeated(database: Database) -> None:
+    """When one fails and each is written again by itself, what counts is the second time."""
+    writes = [
+        database.write(INSERT, 1, "one"),
+        database.write("UPDATE account SET face = face + 1"),
+        database.write(INSERT, 1, "fails"),
+        database.write("UPDATE account SET face = face + 1 WHERE face = 1"),
+        database.write("DELETE FROM account WHERE face = 2"),
+    ]
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    assert results[:2] == [1, 1]
+    assert isinstance(results[2], StoreError)
+    assert results[3:] == [1, 1]
 
 
 async def test_writes_of_one_turn_share_a_transaction(database: Database) -> None:
@@ -152,6 +181,21 @@ def form(path: Path) -> int:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def tables(path: Path) -> dict[str, Any]:
+    """Return the columns of each table, and how each index is made."""
+    with closing(sqlite3.connect(path)) as connection:
+        entries = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+        return {
+            name: sql
+            if kind == "index"
+            else (
+                connection.execute(f"PRAGMA table_info({name})").fetchall(),
+                connection.execute(f"PRAGMA foreign_key_list({name})").fetchall(),
+            )
+            for kind, name, sql in entries
+        }
+
+
 def test_steps_are_taken_once(tmp_path: Path) -> None:
     """A new file gets every step; one that has them is opened as it is."""
     path = tmp_path / "kqq.sqlite"
@@ -171,6 +215,102 @@ def test_steps_are_numbered_without_gap() -> None:
     assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
 
 
+@pytest.mark.parametrize(("number", "sql"), migrations())
+def test_every_statement_is_found(number: int, sql: str) -> None:
+    """No statement of a step is forgotten for want of a semicolon."""
+    assert "".join(module._statements(sql)) == sql
+
+
+# --- from an older form --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def first_form(tmp_path: Path) -> Path:
+    """A database as the first version left it: friends, and messages of which some were read."""
+    path = tmp_path / "kqq.sqlite"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(migrations()[0][1])
+        old.executemany(
+            "INSERT INTO account (uin, nick, face, proof, created) VALUES (?, ?, ?, ?, ?)",
+            [(10001, "Romeo", 3, "scrypt$00$11", 1.5), (10002, "朱丽叶", 0, "scrypt$22$33", 2.5)],
+        )
+        old.executemany("INSERT INTO friend VALUES (?, ?)", [(10001, 10002), (10002, 10001)])
+        old.executemany(
+            "INSERT INTO message (receiver, sender, text, sent) VALUES (?, ?, ?, ?)",
+            [
+                (10002, 10001, text, 3.5)
+                for text in (b"one", "二".encode(), b"\xff\0", b"", b"last")
+            ],
+        )
+        old.execute("DELETE FROM message WHERE text IN (?, ?)", (b"one", b"last"))
+        old.execute("PRAGMA user_version=1")
+        old.commit()
+    return path
+
+
+def test_first_form_keeps_its_rows(first_form: Path) -> None:
+    """Accounts, friends and messages are what they were, with the values new columns begin with."""
+    database = Database(first_form)
+    store = Store(database)
+    assert store.accounts() == [
+        Account(10001, "Romeo", 3, "scrypt$00$11", "ask", "friends", None, None),
+        Account(10002, "朱丽叶", 0, "scrypt$22$33", "ask", "friends", None, None),
+    ]
+    assert database.fetch("SELECT created FROM account ORDER BY uin") == [(1.5,), (2.5,)]
+    assert (store.friends(10001), store.friends(10002)) == ([10002], [10001])
+    assert store.messages_after(10002, 0, 9) == [
+        Stored(2, 10001, "二", Kind.MESSAGE),
+        Stored(3, 10001, "\udcff\0", Kind.MESSAGE),
+        Stored(4, 10001, "", Kind.MESSAGE),
+    ]
+    assert database.fetch("SELECT DISTINCT sent FROM message") == [(3.5,)]
+    assert database.fetch("PRAGMA foreign_key_check") == []
+    assert database.fetch("PRAGMA integrity_check") == [("ok",)]
+    close(database)
+
+
+async def test_first_form_goes_on(first_form: Path) -> None:
+    """No id of a message comes back, even if none waited; and all that is new works."""
+    with closing(sqlite3.connect(first_form)) as old:
+        old.execute("DELETE FROM message")
+        old.commit()
+    database = Database(first_form)
+    store = Store(database)
+    assert await store.add_message(10000, 10001, "hello", 4.5) == 1
+    assert [message.id for message in store.messages_after(10001, 0, 9)] == [6]
+    await store.change_profile(10001, {"city": "Verona"})
+    assert await store.delete_account(10001) == 1
+    assert store.friends(10002) == []
+    await database.close()
+
+
+def test_first_form_is_the_same_as_a_new_one(first_form: Path, tmp_path: Path) -> None:
+    """A database that was migrated has the tables of one that was made today."""
+    close(Database(first_form))
+    close(Database(tmp_path / "new.sqlite"))
+    assert tables(first_form) == tables(tmp_path / "new.sqlite")
+    assert form(first_form) == form(tmp_path / "new.sqlite")
+
+
+def test_migration_that_fails_leaves_the_old_form(first_form: Path) -> None:
+    """When a step cannot be taken the older version can go on with the database."""
+    before = tables(first_form)
+    with closing(sqlite3.connect(first_form)) as old:
+        old.execute("CREATE TABLE profile (in_the_way)")
+    with pytest.raises(StoreError, match="profile already exists"):
+        Database(first_form)
+    assert form(first_form) == 1
+    with closing(sqlite3.connect(first_form)) as old:
+        assert old.execute("SELECT count(*) FROM friend").fetchone() == (2,)
+        old.execute("DROP TABLE profile")
+    assert tables(first_form) == before
+    close(Database(first_form))
+    assert form(first_form) == migrations()[-1][0]
+
+
+# --- what cannot be opened -----------------------------------------------------------------------
+
+
 def test_newer_form_is_refused(tmp_path: Path) -> None:
     """A file that a newer kqq made is not touched."""
     path = tmp_path / "kqq.sqlite"
@@ -184,12 +324,14 @@ def test_newer_form_is_refused(tmp_path: Path) -> None:
 
 def test_step_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step is taken whole or not at all."""
-    steps = [*migrations(), (2, "CREATE TABLE half (a);\nCREATE TABLE half (a);\n")]
+    last = migrations()[-1][0]
+    bad = (last + 1, "CREATE TABLE half (a);\nCREATE TABLE half (a);\n")
+    steps = [*migrations(), bad]
     monkeypatch.setattr(module, "migrations", lambda: steps)
     path = tmp_path / "kqq.sqlite"
     with pytest.raises(StoreError, match="half already exists"):
         Database(path)
-    assert form(path) == 1
+    assert form(path) == last
     with closing(sqlite3.connect(path)) as connection:
         assert not connection.execute("SELECT 1 FROM sqlite_master WHERE name='half'").fetchall()
 

@@ -1,30 +1,55 @@
 """Who can sign in, and the proof that it is them.
 
 Phones send the MD5 of the password in the clear, so that MD5 is as good as the password: what is
-stored is scrypt of it. A check costs tens of milliseconds and runs on a thread; a check that
-succeeded lately is remembered under a keyed hash that lives in memory only.
+stored is scrypt of it. A check costs tens of milliseconds and waits its turn for a thread; a check
+that succeeded lately is remembered under a keyed hash that lives in memory only. Passwords made for
+one device need neither (kqq.server.devices).
 """
 
-import asyncio
 import hashlib
 import hmac
 import os
+from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
-from kqq.errors import AccountError
+from kqq.errors import AccountError, StoreError
+from kqq.server.checks import Checks, TooBusy
 from kqq.server.clock import Clock
-from kqq.server.store import Account, Store
+from kqq.server.devices import find_device
+from kqq.server.limits import address_key
+from kqq.server.store import Account, Device, Store
+
+__all__ = [
+    "HIGHEST_UIN",
+    "LONGEST_NICK",
+    "LOWEST_UIN",
+    "SALT_SIZE",
+    "Accounts",
+    "NoSuchAccount",
+    "Suspended",
+    "TooBusy",
+    "WrongPassword",
+    "add_account",
+    "check_nick",
+    "check_password",
+    "check_proof",
+    "check_uin",
+    "make_proof",
+    "new_proof",
+    "password_md5",
+]
 
 LOWEST_UIN = 10001
 """10000 is the system account; lower numbers were never given out."""
 HIGHEST_UIN = 4294967295
 LONGEST_NICK = 64
 """Characters of a nickname: a page of 50 friends must stay a line that old clients can take."""
-_SCRYPT = {"n": 2**14, "r": 8, "p": 1}
+_COST = (14, 8, 1)  # of scrypt: log2(n), r, p; 16 MiB and tens of milliseconds
+SALT_SIZE = 16
+"""Bytes of the salt of a proof."""
 _REMEMBERED = 10_000
 _REMEMBERED_FOR = 600.0  # seconds
-_THREADS = 2
+_SEEN_EVERY = 3600.0  # seconds
 
 
 class NoSuchAccount(Exception):
@@ -35,8 +60,12 @@ class WrongPassword(Exception):
     """The password is not that of the account."""
 
 
-class TooBusy(Exception):
-    """Too many passwords wait to be checked."""
+class Suspended(Exception):
+    """The password is right, but the account may not be used; `reason` is what to tell of it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def password_md5(password: str) -> str:
@@ -46,28 +75,83 @@ def password_md5(password: str) -> str:
 
 def make_proof(md5: str, salt: bytes) -> str:
     """Return what to store so that `md5` can be checked later; takes tens of milliseconds."""
-    key = hashlib.scrypt(md5.lower().encode(), salt=salt, **_SCRYPT, dklen=32)
-    return f"scrypt${salt.hex()}${key.hex()}"
+    log_n, r, p = _COST
+    return f"scrypt${log_n}${r}${p}${salt.hex()}${_scrypt(md5, salt, log_n, r, p)}"
 
 
 def check_proof(md5: str, proof: str) -> bool:
-    """Return whether `proof` was made from `md5`; takes tens of milliseconds."""
-    salt = bytes.fromhex(proof.split("$")[1])
-    return hmac.compare_digest(make_proof(md5, salt), proof)
+    """Return whether `proof` was made from `md5`; takes tens of milliseconds.
+
+    Raises StoreError if it was made in a way that is not known.
+    """
+    match proof.split("$"):
+        case "scrypt", log_n, r, p, salt, key:
+            made = _scrypt(md5, bytes.fromhex(salt), int(log_n), int(r), int(p))
+        case "scrypt", salt, key:  # as kqq 0.1 made them
+            made = _scrypt(md5, bytes.fromhex(salt), 14, 8, 1)
+        case _:
+            raise StoreError("a password is stored in a form this kqq does not know; use a newer")
+    return hmac.compare_digest(made, key)
 
 
-def add_account(store: Store, uin: int, nick: str, password: str, now: float) -> Account:
-    """Store a new account at once. Raises AccountError if number or nick will not do."""
+def _scrypt(md5: str, salt: bytes, log_n: int, r: int, p: int) -> str:
+    memory = 256 * r * (2**log_n + p)  # twice what it needs
+    key = hashlib.scrypt(
+        md5.lower().encode(), salt=salt, n=2**log_n, r=r, p=p, maxmem=memory, dklen=32
+    )
+    return key.hex()
+
+
+def new_proof(password: str, random: Callable[[int], bytes]) -> str:
+    """Return the proof of a new password, salted; takes tens of milliseconds.
+
+    Raises AccountError if the password will not do.
+    """
+    check_password(password)
+    return make_proof(password_md5(password), random(SALT_SIZE))
+
+
+def check_uin(uin: int) -> None:
+    """Raise AccountError if `uin` cannot be somebody's number."""
     if not LOWEST_UIN <= uin <= HIGHEST_UIN:
         raise AccountError(f"{uin} cannot be a number; take one from {LOWEST_UIN} to {HIGHEST_UIN}")
+
+
+def check_nick(nick: str) -> None:
+    """Raise AccountError if `nick` cannot be a nickname."""
     if not 0 < len(nick) <= LONGEST_NICK or not nick.isprintable() or nick != nick.strip():
         raise AccountError(
             f"{nick!r} cannot be a nickname; take 1 to {LONGEST_NICK} printable characters, "
             "without blanks around them"
         )
+
+
+def check_password(password: str) -> None:
+    """Raise AccountError if `password` cannot be somebody's."""
     if not password:
         raise AccountError("an empty password cannot be used; phones cannot send one")
-    account = Account(uin, nick, 0, make_proof(password_md5(password), os.urandom(16)))
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        raise AccountError("this password is no UTF-8; phones cannot send it") from None
+
+
+def add_account(
+    store: Store,
+    uin: int,
+    nick: str,
+    password: str,
+    now: float,
+    *,
+    random: Callable[[int], bytes] = os.urandom,
+    who_may_add: str = "ask",
+    who_may_write: str = "friends",
+) -> Account:
+    """Store a new account at once. Raises AccountError if something will not do."""
+    check_uin(uin)
+    check_nick(nick)
+    proof = new_proof(password, random)
+    account = Account(uin, nick, 0, proof, who_may_add, who_may_write)
     if not store.add_account(account, now):
         raise AccountError(f"there is an account {uin} already; choose another number")
     return account
@@ -77,47 +161,78 @@ class Accounts:
     """Finds accounts and checks passwords."""
 
     def __init__(
-        self, store: Store, clock: Clock, random: Callable[[int], bytes], waiting: int
+        self, store: Store, clock: Clock, random: Callable[[int], bytes], checks: Checks
     ) -> None:
         self._store = store
         self._clock = clock
         self._key = random(32)
-        self._most_waiting = waiting
-        self._waiting = 0
-        self._remembered: dict[bytes, tuple[str, float]] = {}
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kqq-password")
+        self._checks = checks
+        self._remembered: OrderedDict[bytes, float] = OrderedDict()
 
-    async def authenticate(self, uin: int, md5: str) -> Account:
-        """Return the account if `md5` is its password's.
+    async def authenticate(self, uin: int, md5: str, host: str) -> Account:
+        """Return the account if `md5` is its password's, or that of one of its devices.
 
-        Raises NoSuchAccount, WrongPassword, or TooBusy.
+        `host` is the address that asks; slow checks take turns by it. Raises NoSuchAccount,
+        WrongPassword, TooBusy, or Suspended, which only those learn who know a password.
         """
         account = self._store.account(uin)
         if account is None:
             raise NoSuchAccount
-        mark = hashlib.blake2b(f"{uin} {md5.lower()}".encode(), key=self._key).digest()
-        proof, until = self._remembered.get(mark, ("", 0.0))
-        if proof == account.proof and until > self._clock.now():
-            return account
-        if self._waiting >= self._most_waiting:
-            raise TooBusy
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            right = await loop.run_in_executor(self._threads, check_proof, md5, account.proof)
-        finally:
-            self._waiting -= 1
-        if not right:
-            raise WrongPassword
-        self._remember(mark, account.proof)
+        if not self._is_remembered(account, md5):
+            device = find_device(self._store, uin, md5)
+            if device is None:
+                account = await self._check(account, md5, host)
+            elif account.suspended is None:
+                self._saw(device)
+        if account.suspended is not None:
+            raise Suspended(account.suspended)
         return account
 
-    def close(self) -> None:
-        """Let the threads go; checks that wait are dropped."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+    def knows(self, uin: int, md5: str) -> bool:
+        """Return whether it is known without a slow check that this is a password of `uin`."""
+        account = self._store.account(uin)
+        if account is None:
+            return False
+        is_remembered = self._is_remembered(account, md5)
+        return is_remembered or find_device(self._store, uin, md5) is not None
 
-    def _remember(self, mark: bytes, proof: str) -> None:
-        self._remembered.pop(mark, None)
-        while len(self._remembered) >= _REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[mark] = (proof, self._clock.now() + _REMEMBERED_FOR)
+    @property
+    def _waiting(self) -> int:
+        return self._checks.waiting
+
+    async def _check(self, account: Account, md5: str, host: str) -> Account:
+        """Return the account as it is after the slow check."""
+        uin, proof = account.uin, account.proof
+        if not await self._checks.run(address_key(host), lambda: check_proof(md5, proof)):
+            raise WrongPassword
+        now = self._store.account(uin)  # much may have happened meanwhile
+        if now is None:
+            raise NoSuchAccount
+        if now.proof != proof:
+            raise WrongPassword
+        self._remember(now, md5)
+        return now
+
+    def _saw(self, device: Device) -> None:
+        date = self._clock.date()
+        if device.last_seen is None or abs(date - device.last_seen) >= _SEEN_EVERY:
+            self._store.saw_device(device.uin, device.name, date)
+
+    def _mark(self, account: Account, md5: str) -> bytes:
+        """Return what a success is remembered by; with another proof it is another."""
+        words = f"{account.uin} {account.proof} {md5.lower()}"
+        return hashlib.blake2b(words.encode(), key=self._key, digest_size=32).digest()
+
+    def _is_remembered(self, account: Account, md5: str) -> bool:
+        mark = self._mark(account, md5)
+        if self._remembered.get(mark, 0.0) <= self._clock.now():
+            return False
+        self._remembered.move_to_end(mark)
+        return True
+
+    def _remember(self, account: Account, md5: str) -> None:
+        mark = self._mark(account, md5)
+        self._remembered[mark] = self._clock.now() + _REMEMBERED_FOR
+        self._remembered.move_to_end(mark)
+        while len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)

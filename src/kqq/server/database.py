@@ -11,6 +11,7 @@ import queue
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ _BUSY_MS = 5_000
 class _Write:
     sql: str
     values: tuple[Value, ...]
-    done: asyncio.Future[None]
+    done: asyncio.Future[int]
+    changed: int = 0
     error: Exception | None = None
 
 
@@ -64,6 +66,12 @@ class Database:
         self._batches: queue.SimpleQueue[list[_Write] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._idle: asyncio.Future[None] | None = None
+        self.batches = 0
+        """Transactions of the writer so far."""
+        self.writes = 0
+        """Writes in them."""
+        self.seconds = 0.0
+        """Time they took."""
 
     def fetch(self, sql: str, *values: Value) -> list[Row]:
         """Return the rows that are on disk. On the loop, only with a row limit or a key."""
@@ -81,11 +89,11 @@ class Database:
         except sqlite3.Error as error:
             raise StoreError(f"cannot write {self._path}: {error}") from error
 
-    def write(self, sql: str, *values: Value) -> asyncio.Future[None]:
+    def write(self, sql: str, *values: Value) -> asyncio.Future[int]:
         """Write with whatever else is written in this turn of the loop.
 
-        The future is done when it is on disk, or holds StoreError; an error nobody awaits is
-        logged. One bad write does not take others of its transaction with it.
+        The future gives how many rows changed when it is on disk, or holds StoreError; an error
+        nobody awaits is logged. One bad write does not take others of its transaction with it.
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -122,11 +130,15 @@ class Database:
         loop = self._loop
         assert loop is not None
         while (batch := self._batches.get()) is not None:
+            began = time.perf_counter()
             try:
                 _commit(self._writer, batch)
             except Exception as error:  # noqa: BLE001  # all writes would wait for a dead thread
                 for write in batch:
                     write.error = error
+            self.batches += 1
+            self.writes += len(batch)
+            self.seconds += time.perf_counter() - began
             loop.call_soon_threadsafe(self._written, batch)
 
     def _written(self, batch: list[_Write]) -> None:
@@ -135,7 +147,7 @@ class Database:
             if write.done.cancelled():
                 continue
             if write.error is None:
-                write.done.set_result(None)
+                write.done.set_result(write.changed)
             else:
                 logger.error("write failed error=%s", write.error)
                 write.done.set_exception(StoreError(f"cannot write: {write.error}"))
@@ -171,7 +183,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
     """Write all in one transaction; if one fails, each in its own, so that only it fails."""
     try:
-        _transaction(connection, lambda: [connection.execute(w.sql, w.values) for w in batch])
+        _transaction(connection, lambda: _run_all(connection, batch))
     except Exception as error:
         if len(batch) == 1:
             batch[0].error = error
@@ -180,6 +192,11 @@ def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
             raise  # each alone would wait as long for whoever holds the lock
         for write in batch:
             _commit(connection, [write])
+
+
+def _run_all(connection: sqlite3.Connection, batch: list[_Write]) -> None:
+    for write in batch:
+        write.changed = connection.execute(write.sql, write.values).rowcount
 
 
 def _transaction(connection: sqlite3.Connection, work: Callable[[], object]) -> None:

@@ -17,12 +17,17 @@ class Friend:
 
 def make_friends(store: Store, one: int, other: int) -> None:
     """Store at once that these two are friends. Raises AccountError if that cannot be."""
+    check_friends(store, one, other)
+    store.add_friends(one, other)
+
+
+def check_friends(store: Store, one: int, other: int) -> None:
+    """Raise AccountError if these two cannot be friends."""
     if one == other:
         raise AccountError(f"{one} cannot be a friend of itself")
     for uin in (one, other):
         if not store.account_exists(uin):
             raise AccountError(f"there is no account {uin}; add it first")
-    store.add_friends(one, other)
 
 
 class Friends:
@@ -32,7 +37,7 @@ class Friends:
         self._store = store
 
     def of(self, uin: int) -> list[int]:
-        """Return the numbers of all friends."""
+        """Return the numbers of all friends, in order."""
         return self._store.friends(uin)
 
     def are(self, one: int, other: int) -> bool:
@@ -44,7 +49,7 @@ class Friends:
         rows = self._store.friends_page(uin, offset, most + 1)
         return [Friend(*row) for row in rows[:most]], len(rows) > most
 
-    def numbers_after(self, uin: int, number: int, most: int) -> tuple[list[int], bool]:
-        """Return at most `most` friends' numbers above `number`, in order; and if more."""
-        numbers = self._store.friends_after(uin, number, most + 1)
-        return numbers[:most], len(numbers) > most
+    def after(self, uin: int, number: int, most: int) -> tuple[list[Friend], bool]:
+        """Return at most `most` friends with numbers above `number`, in order; and if more."""
+        rows = self._store.friends_after(uin, number, most + 1)
+        return [Friend(*row) for row in rows[:most]], len(rows) > most

@@ -2,15 +2,17 @@
 
 Store first, then wake: a message is acknowledged when it is on disk, and a session is then told to
 look. Delivery is at least once: a crash between handing a message over and deleting it repeats the
-message, never loses it.
+message, never loses it. Notices about friends wait in the same inbox, in the order of events.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 from kqq.server.clock import Clock
+from kqq.server.config import Config
 from kqq.server.friends import Friends
-from kqq.server.store import Store, Stored
+from kqq.server.store import Kind, Store, Stored
 
 
 class NotFriends(Exception):
@@ -30,7 +32,10 @@ class TextTooLong(Exception):
 
 
 class Inbox:
-    """The messages that wait; `wake(uin)` is called when there is something to take."""
+    """The messages that wait; `wake(uin)` is called when there is something to take.
+
+    `counted(n)` is called when `n` more were delivered.
+    """
 
     def __init__(
         self,
@@ -38,38 +43,60 @@ class Inbox:
         friends: Friends,
         clock: Clock,
         wake: Callable[[int], None],
+        config: Config,
         *,
-        text_limit: int,
-        inbox_limit: int,
+        counted: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._friends = friends
         self._clock = clock
         self._wake = wake
-        self._text_limit = text_limit
-        self._inbox_limit = inbox_limit
+        self._config = config
+        self._counted = counted
         # Until a deletion is on disk the store still shows what was delivered.
         self._delivered: dict[int, int] = {}
+        # What is being written counts as well, or a sender could fill an inbox beyond its limit.
+        self._writing: Counter[int] = Counter()
 
-    def send(self, sender: int, to: int, text: str) -> asyncio.Future[None]:
+    def send(self, sender: int, to: int, text: str) -> asyncio.Future[int]:
         """Store a message and return a future that is done when it is on disk.
 
         Raises NotFriends, NoSuchReceiver, InboxFull or TextTooLong; nothing is stored then.
         """
         if not self._friends.are(sender, to):
-            raise NotFriends if self._store.account_exists(to) else NoSuchReceiver
-        if len(text) > self._text_limit:
-            raise TextTooLong
-        if self._store.count_messages(to, self._inbox_limit) >= self._inbox_limit:
-            raise InboxFull
-        stored = self._store.add_message(sender, to, text, self._clock.date())
+            receiver = self._store.account(to)
+            if receiver is None:
+                raise NoSuchReceiver
+            if receiver.who_may_write != "anyone":
+                raise NotFriends
+        return self.put(sender, to, text, Kind.MESSAGE)
 
-        def wake(done: asyncio.Future[None]) -> None:
+    def put(self, sender: int, to: int, text: str, kind: Kind) -> asyncio.Future[int]:
+        """Store a message or notice, whoever it is from; as `send`, without asking if it may be.
+
+        Raises InboxFull or TextTooLong.
+        """
+        if len(text) > self._config.text_limit:
+            raise TextTooLong
+        self.check_room(to)
+        stored = self._store.add_message(sender, to, text, self._clock.date(), kind)
+        self._writing[to] += 1
+
+        def written(done: asyncio.Future[int]) -> None:
+            self._writing[to] -= 1
+            if not self._writing[to]:
+                del self._writing[to]
             if not done.cancelled() and done.exception() is None:
                 self._wake(to)
 
-        stored.add_done_callback(wake)
+        stored.add_done_callback(written)
         return stored
+
+    def check_room(self, to: int) -> None:
+        """Raise InboxFull if the inbox of `to` cannot take one more."""
+        most = self._config.inbox_limit
+        if self._store.count_messages(to, most) + self._writing[to] >= most:
+            raise InboxFull
 
     def start(self, uin: int) -> int:
         """Return the id after which a new session of `uin` begins to take."""
@@ -85,7 +112,9 @@ class Inbox:
             return
         self._delivered[uin] = last
 
-        def deleted(_: asyncio.Future[None]) -> None:
+        def deleted(done: asyncio.Future[int]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                self._counted(done.result())
             if self._delivered.get(uin) == last:
                 del self._delivered[uin]
 

@@ -1,4 +1,8 @@
-"""Who is online, and who must be told."""
+"""Who is online, and who must be told.
+
+Friends see each other's status; somebody hidden is offline to everybody. A change is told once, and
+only if it can be seen.
+"""
 
 from collections.abc import Callable
 from enum import Enum, auto
@@ -23,10 +27,16 @@ class Status(Enum):
         return Status.OFFLINE if self is Status.HIDDEN else self
 
 
-class Presence:
-    """The statuses of all who are signed in; `tell(friend, about)` is called for each change."""
+Tell = Callable[[int, int, Status], None]
 
-    def __init__(self, friends: Friends, tell: Callable[[int, int], None]) -> None:
+
+class Presence:
+    """The statuses of all who are signed in.
+
+    `tell(friend, about, status)` is called for each change that `friend` must learn.
+    """
+
+    def __init__(self, friends: Friends, tell: Tell) -> None:
         self._friends = friends
         self._tell = tell
         self._statuses: dict[int, Status] = {}
@@ -35,16 +45,32 @@ class Presence:
         """Return what others see of `uin`."""
         return self._statuses.get(uin, Status.OFFLINE).seen
 
+    def own(self, uin: int) -> Status:
+        """Return the status that somebody gave themselves; for the server's operator only."""
+        return self._statuses.get(uin, Status.OFFLINE)
+
     def set(self, uin: int, status: Status) -> None:
         """Change a status; friends are told if they see a difference."""
         told = self._friends.of(uin) if status.seen is not self.seen(uin) else []
         self._statuses[uin] = status
         for friend in told:
-            self._tell(friend, uin)
+            self._tell(friend, uin, status.seen)
 
     def leave(self, uin: int) -> None:
         """Forget somebody who signed out; friends are told if they saw them."""
         before = self._statuses.pop(uin, Status.OFFLINE)
         if before.seen is not Status.OFFLINE:
             for friend in self._friends.of(uin):
-                self._tell(friend, uin)
+                self._tell(friend, uin, Status.OFFLINE)
+
+    def introduce(self, one: int, other: int) -> None:
+        """Let two who have become friends see each other."""
+        for uin, friend in ((one, other), (other, one)):
+            if self.seen(uin) is not Status.OFFLINE:
+                self._tell(friend, uin, self.seen(uin))
+
+    def part(self, one: int, other: int) -> None:
+        """Let two who are friends no more see each other leave."""
+        for uin, friend in ((one, other), (other, one)):
+            if self.seen(uin) is not Status.OFFLINE:
+                self._tell(friend, uin, Status.OFFLINE)

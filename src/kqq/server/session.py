@@ -2,13 +2,19 @@
 
 A session holds no queue: messages wait in the store, and of each friend only the latest status is
 told. So a slow reader costs nothing, and what a lost connection had taken is still there.
+
+On TCP a session lives as long as its connection. Over HTTP there is no connection to live by: it is
+found by the address it was opened from and its number (HACK), and ends after a time of silence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from kqq.server.clock import Clock, Timer
+from kqq.server.config import Config
 from kqq.server.inbox import Inbox
+from kqq.server.journal import Attempt, Step
 from kqq.server.presence import Presence, Status
 from kqq.server.store import Stored
 
@@ -26,25 +32,37 @@ Item = Stored | StatusChange
 
 @dataclass(eq=False, slots=True)
 class Session:
-    """Somebody signed in.
+    """Somebody signed in; docs/design/sessions.md says how long each field lives.
 
     `wake` is called when there may be something to take, `ended` once, with the reason in words,
-    when the session ends. `cursor` is the id of the last message taken; `stale` are the friends
-    whose status this session has not been told, in the order in which they changed.
+    when the session ends. `place` is where its requests come from over HTTP, None on TCP. `cursor`
+    is the id of the last message taken; `stale` are the friends whose status this session has not
+    been told, in the order in which they changed. `peer`, `attempt` and `began` are for the
+    operator.
     """
 
     uin: int
     wake: Callable[[], None]
     ended: Callable[[str], None]
     cursor: int
-    stale: dict[int, None] = field(default_factory=dict)
+    place: str | None = None
+    peer: str = ""
+    attempt: Attempt | None = None
+    began: float = 0.0
+    heard: float = 0.0
+    stale: dict[int, Status] = field(default_factory=dict)
+    settle: Callable[[], None] | None = None
+    """Over HTTP: have what the last answer brought be marked as delivered, or given back."""
+    expiry: Timer | None = None
     is_open: bool = True
 
 
 class Sessions:
     """All sessions, one to an account; `open` and `close` are the only ways in and out."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock, config: Config) -> None:
+        self._clock = clock
+        self._config = config
         self._of: dict[int, Session] = {}
         self._inbox: Inbox
         self._presence: Presence
@@ -57,30 +75,64 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._of)
 
+    def all(self) -> list[Session]:
+        """Return all sessions, in order of number."""
+        return [self._of[uin] for uin in sorted(self._of)]
+
+    def count(self) -> dict[str, int]:
+        """Return how many sessions there are by connection, and how many over HTTP."""
+        over_http = sum(session.place is not None for session in self._of.values())
+        return {"connection": len(self._of) - over_http, "http": over_http}
+
+    def of(self, uin: int) -> Session | None:
+        """Return the session of an account."""
+        return self._of.get(uin)
+
+    def find(self, uin: int, place: str) -> Session | None:
+        """Return the session that a request over HTTP from `place` belongs to."""
+        session = self._of.get(uin)
+        return session if session is not None and session.place == place else None
+
     def open(
-        self, uin: int, status: Status, wake: Callable[[], None], ended: Callable[[str], None]
+        self,
+        uin: int,
+        status: Status,
+        wake: Callable[[], None],
+        ended: Callable[[str], None],
+        *,
+        place: str | None = None,
+        peer: str = "",
+        attempt: Attempt | None = None,
     ) -> Session:
-        """Sign somebody in; an older session of the same account ends."""
+        """Sign somebody in; an older session of the same account ends.
+
+        Where it is the same connection, or over HTTP the same place, that signs in again (SET_MQQ
+        does before each command), the new session goes on where the older one was.
+        """
         older = self._of.get(uin)
-        is_same = older is not None and older.wake == wake  # the same connection, once more
-        start = older.cursor if older is not None and is_same else self._inbox.start(uin)
-        session = Session(uin, wake, ended, start)
+        now = self._clock.now()
+        start = self._inbox.start(uin)
+        session = Session(uin, wake, ended, start, place, peer, attempt, now, now)
         self._presence.set(uin, status)  # first, since it may fail, and nothing is changed then
         self._of[uin] = session
+        if place is not None:
+            self._await_expiry(session)
         if older is not None:
-            older.is_open = False
-            older.ended("signed in elsewhere")
+            if older.wake == wake or (place is not None and older.place == place):
+                session.cursor, session.stale = older.cursor, older.stale
+                session.settle = older.settle
+                self._end(older, "signed in again")
+            else:
+                self._end(older, f"signed in elsewhere: {peer}", Step.REPLACED, address=peer)
         session.wake()
         return session
 
     def close(self, session: Session, reason: str) -> None:
         """End a session; does nothing to one that has ended."""
-        if not session.is_open:
-            return
-        session.is_open = False
-        del self._of[session.uin]
-        session.ended(reason)
-        self._presence.leave(session.uin)
+        if session.is_open:
+            del self._of[session.uin]
+            self._end(session, reason)
+            self._presence.leave(session.uin)
 
     def wake(self, uin: int) -> None:
         """Tell the session of `uin`, if there is one, that there may be something to take."""
@@ -88,12 +140,12 @@ class Sessions:
         if session is not None:
             session.wake()
 
-    def tell(self, uin: int, about: int) -> None:
+    def tell(self, uin: int, about: int, status: Status) -> None:
         """Have the session of `uin`, if there is one, learn the status of `about`."""
         session = self._of.get(uin)
         if session is not None:
             session.stale.pop(about, None)
-            session.stale[about] = None
+            session.stale[about] = status
             session.wake()
 
     def take(self, session: Session, most: int) -> list[Item]:
@@ -102,14 +154,47 @@ class Sessions:
         if len(session.stale) < most:
             room = most - len(session.stale)
             stored = self._inbox.waiting(session.uin, session.cursor, room)
-        items: list[Item] = []
-        for uin in list(islice(session.stale, most)):
-            del session.stale[uin]
-            items.append(StatusChange(uin, self._presence.seen(uin)))
+        changed = list(islice(session.stale, most))
+        items: list[Item] = [StatusChange(uin, session.stale.pop(uin)) for uin in changed]
         if stored:
             session.cursor = stored[-1].id
         return items + stored
 
+    def give_back(self, session: Session, items: Sequence[Item]) -> None:
+        """Say that `items`, taken by this session before, did not reach the client."""
+        for item in items:
+            if isinstance(item, Stored):
+                session.cursor = min(session.cursor, item.id - 1)
+            else:
+                session.stale.setdefault(item.uin, item.status)
+
     def delivered(self, session: Session, last: int) -> None:
         """Say that all messages up to the id `last` have arrived; they are deleted."""
         self._inbox.delivered(session.uin, last)
+
+    def kick(self, uin: int, reason: str) -> bool:
+        """End somebody's session by the operator's will; return whether there was one."""
+        session = self._of.get(uin)
+        if session is None:
+            return False
+        if session.attempt is not None:
+            session.attempt.add(Step.CLOSED, reason=reason)
+        self.close(session, reason)
+        return True
+
+    def _end(self, session: Session, reason: str, step: Step | None = None, **details: str) -> None:
+        if step is not None and session.attempt is not None:
+            session.attempt.add(step, **details)
+        session.is_open = False
+        if session.expiry is not None:
+            session.expiry.cancel()
+        session.ended(reason)
+
+    def _await_expiry(self, session: Session) -> None:
+        left = session.heard + self._config.lifetime - self._clock.now()
+        if left <= 0:
+            if session.attempt is not None:
+                session.attempt.add(Step.EXPIRED)
+            self.close(session, f"silent for {self._config.lifetime} s")
+        else:
+            session.expiry = self._clock.later(left, lambda: self._await_expiry(session))

@@ -1,19 +1,58 @@
-"""Every SQL statement of the server, and the rows they give."""
+"""Every SQL statement of the server, and the rows they give.
+
+What changes something gives a future with the number of rows changed, done when it is on disk.
+Statements that are written in one turn of the event loop are one transaction.
+"""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
+from typing import Any
 
 from kqq.server.database import Database
+
+_ACCOUNT = "uin, nick, face, proof, who_may_add, who_may_write, suspended, last_seen"
+_ADD_ACCOUNT = (
+    "INSERT INTO account (uin, nick, face, proof, who_may_add, who_may_write, suspended, created)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_REGISTER_ACCOUNT = (
+    "INSERT INTO account (uin, nick, face, proof, who_may_add, who_may_write, suspended, created)"
+    " SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS"
+    " (SELECT 1 FROM invitation WHERE proof = ? AND uses > 0 AND expires > ?)"
+    " ON CONFLICT DO NOTHING"
+)
+_ADD_FRIENDS = "INSERT INTO friend (uin, other) VALUES (?, ?), (?, ?) ON CONFLICT DO NOTHING"
+SETTABLE = ("nick", "face", "proof", "who_may_add", "who_may_write", "suspended", "last_seen")
+"""Columns of an account that can be changed."""
+
+
+class Kind(Enum):
+    """What waits in an inbox."""
+
+    MESSAGE = "message"
+    REQUEST = "request"  # somebody asks to be a friend
+    ACCEPTED = "accepted"  # somebody became a friend
+    REFUSED = "refused"  # somebody does not want to be a friend
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who can sign in. `proof` is how the password is checked; it is never shown."""
+    """Somebody who can sign in. `proof` is how the password is checked; it is never shown.
+
+    `who_may_add` is `anyone`, `ask` or `nobody`, `who_may_write` `friends` or `anyone`;
+    `suspended` says why the account is, None if it is not; `last_seen` is a date in seconds.
+    """
 
     uin: int
     nick: str
     face: int
     proof: str
+    who_may_add: str = "ask"
+    who_may_write: str = "friends"
+    suspended: str | None = None
+    last_seen: float | None = None
 
     def __repr__(self) -> str:
         return f"Account(uin={self.uin}, nick={self.nick!r}, face={self.face})"
@@ -21,11 +60,40 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message that waits."""
+    """A message, or a notice about friends, that waits."""
 
     id: int
     sender: int
     text: str
+    kind: Kind = Kind.MESSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A password made for one phone; dates in seconds. `proof` is never shown."""
+
+    uin: int
+    name: str
+    proof: str
+    created: float
+    last_seen: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Device(uin={self.uin}, name={self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A code that lets `uses` more people make an account until the date `expires`."""
+
+    proof: str
+    note: str
+    created: float
+    expires: float
+    uses: int
+
+    def __repr__(self) -> str:
+        return f"Invitation(note={self.note!r}, uses={self.uses})"
 
 
 class Store:
@@ -34,44 +102,118 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    # --- accounts
+
     def account(self, uin: int) -> Account | None:
         """Return the account with this number."""
-        rows = self._database.fetch("SELECT uin, nick, face, proof FROM account WHERE uin = ?", uin)
+        rows = self._database.fetch(f"SELECT {_ACCOUNT} FROM account WHERE uin = ?", uin)  # noqa: S608
         return Account(*rows[0]) if rows else None  # type: ignore[arg-type]
 
-    def accounts(self) -> list[Account]:
-        """Return all accounts, by number."""
-        rows = self._database.fetch("SELECT uin, nick, face, proof FROM account ORDER BY uin")
+    def accounts(self, after: int = 0, most: int = -1) -> list[Account]:
+        """Return accounts in order of number, at most `most` (all if negative) above `after`."""
+        rows = self._database.fetch(
+            f"SELECT {_ACCOUNT} FROM account WHERE uin > ? ORDER BY uin LIMIT ?",  # noqa: S608
+            after,
+            most,
+        )
         return [Account(*row) for row in rows]  # type: ignore[arg-type]
 
     def account_exists(self, uin: int) -> bool:
         """Return whether there is an account with this number."""
         return bool(self._database.fetch("SELECT 1 FROM account WHERE uin = ?", uin))
 
+    def count_accounts(self) -> int:
+        """Return how many accounts there are."""
+        return int(self._database.fetch("SELECT count(*) FROM account")[0][0])  # type: ignore[arg-type]
+
+    def free_number(self, lowest: int) -> int:
+        """Return the lowest number from `lowest` on that nobody has."""
+        if not self.account_exists(lowest):
+            return lowest
+        rows = self._database.fetch(
+            "SELECT uin + 1 FROM account WHERE uin >= ? AND NOT EXISTS"
+            " (SELECT 1 FROM account AS next WHERE next.uin = account.uin + 1)"
+            " ORDER BY uin LIMIT 1",
+            lowest,
+        )
+        return int(rows[0][0])  # type: ignore[arg-type]
+
     def add_account(self, account: Account, created: float) -> bool:
         """Store a new account at once; return False if the number is taken."""
-        return bool(
-            self._database.execute(
-                "INSERT INTO account (uin, nick, face, proof, created) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO NOTHING",
-                account.uin,
-                account.nick,
-                account.face,
-                account.proof,
-                created,
-            )
-        )
+        return bool(self._database.execute(_ADD_ACCOUNT, *_account_row(account, created)))
+
+    def insert_account(self, account: Account, created: float) -> asyncio.Future[int]:
+        """Store a new account; gives 0 if the number is taken."""
+        return self._database.write(_ADD_ACCOUNT, *_account_row(account, created))
+
+    def change_account(self, uin: int, **values: str | float | None) -> asyncio.Future[int]:
+        """Change columns of an account, those of SETTABLE; gives 0 if there is none."""
+        assert values
+        assert values.keys() <= set(SETTABLE)
+        columns = ", ".join(f"{name} = ?" for name in values)
+        sql = f"UPDATE account SET {columns} WHERE uin = ?"  # noqa: S608
+        return self._database.write(sql, *values.values(), uin)
+
+    def delete_account(self, uin: int) -> asyncio.Future[int]:
+        """Delete an account and all that belongs to it; messages it has sent stay."""
+        return self._database.write("DELETE FROM account WHERE uin = ?", uin)
+
+    # --- profiles
+
+    def profile(self, uin: int) -> dict[str, str]:
+        """Return what an account says of itself."""
+        rows = self._database.fetch("SELECT name, value FROM profile WHERE uin = ?", uin)
+        return dict(rows)  # type: ignore[arg-type]
+
+    def change_profile(self, uin: int, values: Mapping[str, str]) -> asyncio.Future[int]:
+        """Change entries of a profile; an empty value removes its entry."""
+        assert values
+        for name, value in values.items():
+            if value:
+                done = self._database.write(
+                    "INSERT INTO profile (uin, name, value) VALUES (?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET value = excluded.value",
+                    uin,
+                    name,
+                    value,
+                )
+            else:
+                done = self._database.write(
+                    "DELETE FROM profile WHERE uin = ? AND name = ?", uin, name
+                )
+        return done
+
+    def search(self, wanted: Mapping[str, str], most: int) -> list[tuple[int, str, int]]:
+        """Return (number, nick, face) of at most `most` people with all of these entries.
+
+        Accounts that nobody may add, and suspended ones, are left out.
+        """
+        sql = "SELECT uin, nick, face FROM account WHERE who_may_add <> 'nobody'"
+        sql += " AND suspended IS NULL"
+        values: list[Any] = []
+        for name, value in wanted.items():
+            sql += " AND uin IN (SELECT uin FROM profile WHERE name = ? AND value = ?)"
+            values += [name, value]
+        return self._database.fetch(f"{sql} ORDER BY uin LIMIT ?", *values, most)  # type: ignore[return-value]
+
+    # --- friends
 
     def add_friends(self, one: int, other: int) -> bool:
         """Store at once that these two are friends; return False if they were."""
-        return bool(
-            self._database.execute(
-                "INSERT INTO friend (uin, other) VALUES (?, ?), (?, ?) ON CONFLICT DO NOTHING",
-                one,
-                other,
-                other,
-                one,
-            )
+        return bool(self._database.execute(_ADD_FRIENDS, one, other, other, one))
+
+    def insert_friends(self, one: int, other: int) -> asyncio.Future[int]:
+        """Store that these two are friends; gives 0 if they were."""
+        return self._database.write(_ADD_FRIENDS, one, other, other, one)
+
+    def delete_friends(self, one: int, other: int) -> asyncio.Future[int]:
+        """Store that these two are no friends; gives 0 if they were none."""
+        return self._database.write(
+            "DELETE FROM friend WHERE (uin = ? AND other = ?) OR (uin = ? AND other = ?)",
+            one,
+            other,
+            other,
+            one,
         )
 
     def are_friends(self, one: int, other: int) -> bool:
@@ -82,8 +224,13 @@ class Store:
 
     def friends(self, uin: int) -> list[int]:
         """Return the numbers of all friends."""
-        rows = self._database.fetch("SELECT other FROM friend WHERE uin = ?", uin)
+        rows = self._database.fetch("SELECT other FROM friend WHERE uin = ? ORDER BY other", uin)
         return [int(row[0]) for row in rows]  # type: ignore[arg-type]
+
+    def count_friends(self, uin: int) -> int:
+        """Return how many friends somebody has."""
+        rows = self._database.fetch("SELECT count(*) FROM friend WHERE uin = ?", uin)
+        return int(rows[0][0])  # type: ignore[arg-type]
 
     def friends_page(self, uin: int, offset: int, most: int) -> list[tuple[int, str, int]]:
         """Return (number, nick, face) of at most `most` friends in order, after `offset` others."""
@@ -95,40 +242,100 @@ class Store:
             offset,
         )
 
-    def friends_after(self, uin: int, number: int, most: int) -> list[int]:
-        """Return the numbers of at most `most` friends in order, those above `number`."""
-        rows = self._database.fetch(
-            "SELECT other FROM friend WHERE uin = ? AND other > ? ORDER BY other LIMIT ?",
+    def friends_after(self, uin: int, number: int, most: int) -> list[tuple[int, str, int]]:
+        """Return (number, nick, face) of at most `most` friends in order, those above `number`."""
+        return self._database.fetch(  # type: ignore[return-value]
+            "SELECT account.uin, nick, face FROM friend JOIN account ON account.uin = other"
+            " WHERE friend.uin = ? AND other > ? ORDER BY other LIMIT ?",
             uin,
             number,
             most,
         )
+
+    # --- friend requests
+
+    def add_request(self, asker: int, asked: int, at: float) -> asyncio.Future[int]:
+        """Store that `asker` wants to be a friend of `asked`."""
+        return self._database.write(
+            "INSERT INTO request (asker, asked, at) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET at = excluded.at",
+            asker,
+            asked,
+            at,
+        )
+
+    def has_request(self, asker: int, asked: int) -> bool:
+        """Return whether `asker` waits for an answer of `asked`."""
+        return bool(
+            self._database.fetch(
+                "SELECT 1 FROM request WHERE asker = ? AND asked = ?", asker, asked
+            )
+        )
+
+    def requests_from(self, asker: int) -> list[int]:
+        """Return the numbers of those who were asked and have not answered."""
+        rows = self._database.fetch(
+            "SELECT asked FROM request WHERE asker = ? ORDER BY asked", asker
+        )
         return [int(row[0]) for row in rows]  # type: ignore[arg-type]
 
+    def requests_to(self, asked: int, most: int) -> list[int]:
+        """Return the numbers of at most `most` people who wait for an answer of `asked`."""
+        rows = self._database.fetch(
+            "SELECT asker FROM request WHERE asked = ? ORDER BY asker LIMIT ?", asked, most
+        )
+        return [int(row[0]) for row in rows]  # type: ignore[arg-type]
+
+    def delete_request(self, asker: int, asked: int) -> asyncio.Future[int]:
+        """Forget a request; gives 0 if there was none."""
+        return self._database.write(
+            "DELETE FROM request WHERE asker = ? AND asked = ?", asker, asked
+        )
+
+    # --- messages
+
     def add_message(
-        self, sender: int, receiver: int, text: str, sent: float
-    ) -> asyncio.Future[None]:
+        self, sender: int, receiver: int, text: str, sent: float, kind: Kind = Kind.MESSAGE
+    ) -> asyncio.Future[int]:
         """Store a message; it is on disk when the future is done."""
         return self._database.write(
-            "INSERT INTO message (receiver, sender, text, sent) VALUES (?, ?, ?, ?)",
+            "INSERT INTO message (receiver, sender, kind, text, sent) VALUES (?, ?, ?, ?, ?)",
             receiver,
             sender,
+            kind.value,
             text.encode("utf-8", "surrogateescape"),
             sent,
+        )
+
+    def announce(self, sender: int, text: str, sent: float, most: int) -> asyncio.Future[int]:
+        """Store a message for everybody who is not suspended and has fewer than `most` waiting.
+
+        Gives how many that were.
+        """
+        return self._database.write(
+            "INSERT INTO message (receiver, sender, kind, text, sent)"
+            " SELECT uin, ?, ?, ?, ? FROM account WHERE suspended IS NULL AND"
+            " (SELECT count(*) FROM (SELECT 1 FROM message WHERE receiver = uin LIMIT ?)) < ?",
+            sender,
+            Kind.MESSAGE.value,
+            text.encode("utf-8", "surrogateescape"),
+            sent,
+            most,
+            most,
         )
 
     def messages_after(self, receiver: int, id: int, most: int) -> list[Stored]:  # noqa: A002
         """Return at most `most` messages that wait, oldest first, those with higher ids."""
         rows = self._database.fetch(
-            "SELECT id, sender, text FROM message WHERE receiver = ? AND id > ?"
+            "SELECT id, sender, text, kind FROM message WHERE receiver = ? AND id > ?"
             " ORDER BY id LIMIT ?",
             receiver,
             id,
             most,
         )
         return [
-            Stored(number, sender, text.decode("utf-8", "surrogateescape"))  # type: ignore[arg-type, union-attr]
-            for number, sender, text in rows
+            Stored(number, sender, text.decode("utf-8", "surrogateescape"), Kind(kind))  # type: ignore[arg-type, union-attr]
+            for number, sender, text, kind in rows
         ]
 
     def count_messages(self, receiver: int, most: int) -> int:
@@ -140,8 +347,105 @@ class Store:
         )
         return int(rows[0][0])  # type: ignore[arg-type]
 
-    def delete_messages(self, receiver: int, last: int) -> asyncio.Future[None]:
+    def delete_messages(self, receiver: int, last: int) -> asyncio.Future[int]:
         """Delete what was delivered: all up to the id `last`."""
         return self._database.write(
             "DELETE FROM message WHERE receiver = ? AND id <= ?", receiver, last
         )
+
+    # --- devices
+
+    def devices(self, uin: int) -> list[Device]:
+        """Return the passwords made for phones of an account, by name."""
+        rows = self._database.fetch(
+            "SELECT uin, name, proof, created, last_seen FROM device WHERE uin = ? ORDER BY name",
+            uin,
+        )
+        return [Device(*row) for row in rows]  # type: ignore[arg-type]
+
+    def add_device(self, device: Device) -> asyncio.Future[int]:
+        """Store a device's password; gives 0 if the account has one of this name."""
+        return self._database.write(
+            "INSERT INTO device (uin, name, proof, created) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            device.uin,
+            device.name,
+            device.proof,
+            device.created,
+        )
+
+    def saw_device(self, uin: int, name: str, at: float) -> asyncio.Future[int]:
+        """Store when a device's password was last used."""
+        return self._database.write(
+            "UPDATE device SET last_seen = ? WHERE uin = ? AND name = ?", at, uin, name
+        )
+
+    def delete_device(self, uin: int, name: str) -> asyncio.Future[int]:
+        """Delete a device's password; gives 0 if there is none of this name."""
+        return self._database.write("DELETE FROM device WHERE uin = ? AND name = ?", uin, name)
+
+    # --- invitations
+
+    def invitations(self) -> list[Invitation]:
+        """Return the invitations that were not used up, oldest first."""
+        rows = self._database.fetch(
+            "SELECT proof, note, created, expires, uses FROM invitation ORDER BY created, proof"
+        )
+        return [Invitation(*row) for row in rows]  # type: ignore[arg-type]
+
+    def add_invitation(self, invitation: Invitation) -> asyncio.Future[int]:
+        """Store an invitation."""
+        return self._database.write(
+            "INSERT INTO invitation (proof, note, created, expires, uses) VALUES (?, ?, ?, ?, ?)",
+            invitation.proof,
+            invitation.note,
+            invitation.created,
+            invitation.expires,
+            invitation.uses,
+        )
+
+    def has_invitation(self, proof: str, now: float) -> bool:
+        """Return whether there is an invitation that is not used up and has not expired."""
+        return bool(
+            self._database.fetch(
+                "SELECT 1 FROM invitation WHERE proof = ? AND uses > 0 AND expires > ?", proof, now
+            )
+        )
+
+    def register_account(
+        self, account: Account, created: float, invitation: str
+    ) -> asyncio.Future[int]:
+        """Store a new account and use an invitation for it, both or none.
+
+        Gives 0 if the number is taken, or the invitation is used up or has expired.
+        """
+        # Two statements of one turn are one transaction. The proof tells the account from an older
+        # one with the number, since its salt is new.
+        done = self._database.write(
+            _REGISTER_ACCOUNT, *_account_row(account, created), invitation, created
+        )
+        self._database.write(
+            "UPDATE invitation SET uses = uses - 1 WHERE proof = ? AND uses > 0"
+            " AND EXISTS (SELECT 1 FROM account WHERE uin = ? AND account.proof = ?)",
+            invitation,
+            account.uin,
+            account.proof,
+        )
+        return done
+
+    def delete_invitations(self, now: float) -> asyncio.Future[int]:
+        """Delete the invitations that are used up or have expired."""
+        return self._database.write("DELETE FROM invitation WHERE uses <= 0 OR expires <= ?", now)
+
+
+def _account_row(account: Account, created: float) -> tuple[Any, ...]:
+    return (
+        account.uin,
+        account.nick,
+        account.face,
+        account.proof,
+        account.who_may_add,
+        account.who_may_write,
+        account.suspended,
+        created,
+    )
