@@ -109,9 +109,24 @@ class MemoryTransport(asyncio.Transport):
         self._is_full = False
         self._is_reading = True
         self._closing = False
+        self._said_all = False
         self._over = False
 
     # --- what a protocol calls
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Have another protocol go on."""
+        assert isinstance(protocol, asyncio.Protocol)
+        self._protocol = protocol
+
+    def can_write_eof(self) -> bool:
+        """Return that one side can be closed before the other."""
+        return True
+
+    def write_eof(self) -> None:
+        """Say no more once the client has taken what was written, but go on listening."""
+        self._said_all = True
+        self.flush()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Hand `data` to the client, or keep it while the client does not read."""
@@ -182,6 +197,9 @@ class MemoryTransport(asyncio.Transport):
         elif left <= self._low and self._is_full and not self._over:
             self._is_full = False
             self._protocol.resume_writing()
+        if self._said_all and not self._outgoing and not self._over:
+            self._said_all = False
+            self._link.arrive(b"")
         if self._closing and not self._outgoing:
             self.break_off(None)
 
@@ -382,7 +400,7 @@ class Stage:
         if (writer := server._database._thread) is not None:
             server._database._batches.put(None)
             await asyncio.to_thread(writer.join)
-        server._accounts._threads.shutdown(wait=True, cancel_futures=True)
+        server._checks.close()
         self._dead.append(server)
         await self.start()
 
@@ -404,7 +422,7 @@ class Stage:
 
     def link(self, peername: object = None) -> MemoryLink:
         """Return the client's end of a new connection."""
-        link = MemoryLink(self.server.phone(), peername)
+        link = MemoryLink(self.server.visitor(), peername)
         self._links.append(link)
         return link
 

@@ -14,26 +14,39 @@ _HIGHEST_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class HostPort:
-    """A host and a port, written `SCHEME://HOST:PORT`; each kind of address derives from it."""
+    """A host and a port, written `SCHEME://HOST:PORT`; each kind of address derives from it.
+
+    `SCHEME` is the usual scheme of the kind, `OTHER_SCHEMES` are more that it may have.
+    """
 
     SCHEME: ClassVar[str]
+    OTHER_SCHEMES: ClassVar[tuple[str, ...]] = ()
     LOWEST_PORT: ClassVar[int] = 1
 
     host: str
     port: int
+    scheme: str = ""
+    """One of those of the kind; left out, it is the usual one."""
+
+    def __post_init__(self) -> None:
+        """Fill in the usual scheme."""
+        if not self.scheme:
+            object.__setattr__(self, "scheme", self.SCHEME)
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the address that `text` is. Raises ConfigError, with an example, if it is none."""
         found = _ADDRESS.fullmatch(text)
+        schemes = (cls.SCHEME, *cls.OTHER_SCHEMES)
         if (
             found is None
-            or found["scheme"] != cls.SCHEME
+            or found["scheme"] not in schemes
             or not cls.LOWEST_PORT <= int(found["port"]) <= _HIGHEST_PORT
         ):
             free = "" if cls.LOWEST_PORT else " (port 0 picks a free one)"
             raise ConfigError(
-                f"{text!r} is not an address; write {cls.SCHEME}://HOST:PORT, "
+                f"{text!r} is not an address; "
+                f"write {' or '.join(f'{scheme}://HOST:PORT' for scheme in schemes)}, "
                 f"for example {cls.SCHEME}://127.0.0.1:14000{free}"
             )
         host = found["ip6"] or found["host"]
@@ -41,8 +54,8 @@ class HostPort:
             host.encode("idna")
         except UnicodeError as error:
             raise ConfigError(f"{text!r} is not an address: {host!r} is no host name") from error
-        return cls(host, int(found["port"]))
+        return cls(host, int(found["port"]), found["scheme"])
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.SCHEME}://{host}:{self.port}"
+        return f"{self.scheme}://{host}:{self.port}"

@@ -90,7 +90,9 @@ class Connection:
     `closed` is true once a `Closed` event was given; from then on nothing comes, and a client can
     send no more, while a server may still answer what came before. `old_habits` is true once the
     other end sent a line as no phone did, and some clients do that take each read for one message:
-    a bare LF at the end, or junk in front. `noise` says how many fragments that are no lines the
+    a bare LF at the end, or junk in front. `pipelines` is true once it sent two lines in one go, so
+    it reads a stream; but not where junk was seen (ZNQQ sends two lines at once, and reads one).
+    `noise` says how many fragments that are no lines the
     last `receive` passed over.
     """
 
@@ -100,6 +102,8 @@ class Connection:
         self.role = role
         self.closed = False
         self.old_habits = False
+        self._has_junk = False
+        self._has_pipelined = False
         self.noise = 0
         self._framing = framing
         self._limits = limits or Limits()
@@ -127,12 +131,18 @@ class Connection:
                 continue
             line = Line.decode(raw)
             if line.junk:
-                self.old_habits = True
+                self.old_habits = self._has_junk = True
             events.append(self._matched(decode(line, sender)))
+        self._has_pipelined = self._has_pipelined or len(events) > 1
         if self._lines.error is not None:
             self.closed = True
             events.append(Closed(self._lines.error))
         return events
+
+    @property
+    def pipelines(self) -> bool:
+        """Whether the other end sent two lines in one go, and never junk."""
+        return self._has_pipelined and not self._has_junk
 
     def send(self, message: Message, now: float) -> bytes:
         """Return the bytes that say `message`; a request is then waited for.

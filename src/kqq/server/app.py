@@ -6,26 +6,49 @@ import fcntl
 import logging
 import os
 import resource
+import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import IO, Self
 
+from kqq import __version__
 from kqq.errors import ConfigError, StoreError
 from kqq.server.accounts import Accounts
+from kqq.server.admin import Admin
+from kqq.server.admin_door import AdminDoor
+from kqq.server.captcha import Asked, CaptchaRules, Captchas
+from kqq.server.checks import Checks
 from kqq.server.clock import Clock, LoopClock
 from kqq.server.config import Config, Listen
 from kqq.server.database import Database, prepare_folder
+from kqq.server.doors import Visitor
 from kqq.server.friends import Friends
 from kqq.server.handlers import Services
+from kqq.server.handlers.base import Limits
 from kqq.server.inbox import Inbox
+from kqq.server.invitations import Registration
+from kqq.server.journal import Journal
+from kqq.server.limits import Concurrent, Rates
+from kqq.server.logs import event
+from kqq.server.metrics import Metrics, Writes
+from kqq.server.metrics_door import MetricsDoor
 from kqq.server.phones import Phone
+from kqq.server.posts import Post
 from kqq.server.presence import Presence
+from kqq.server.profiles import Profiles
+from kqq.server.repeats import Repeats
+from kqq.server.requests import Requests
 from kqq.server.session import Sessions
 from kqq.server.store import Store
 
 logger = logging.getLogger("kqq.app")
 
-_BACKLOG = 128
+_BACKLOG = 1024
+_DAY = 86400.0
+_HEALTH_TIME = 5.0  # seconds
+_STRANGERS = 10
+"""An address may say as much before a sign-in as so many accounts after it; many may share one."""
 _FILES_KEPT = 64  # descriptors for the database, the log, the doors
 _GRACE = 2.0  # seconds that clients get to read the last lines when the server stops
 
@@ -47,9 +70,13 @@ class Server:
         self._clock = clock or LoopClock()
         self._random = random
         self._doors: list[asyncio.Server] = []
-        self._phones: set[Phone] = set()
+        self._guests: set[Visitor | Phone | Post] = set()
         self._lock: IO[str] | None = None
         self._last_gone: asyncio.Future[None] | None = None
+        self._admin_door: AdminDoor | None = None
+        self._metrics_door: MetricsDoor | None = None
+        self.metrics_port: int | None = None
+        """The port where figures are served, if they are."""
         self.listening: tuple[Listen, ...] = ()
         """The doors that are open, with their real ports."""
 
@@ -68,21 +95,28 @@ class Server:
         try:
             for listen in self._config.listen:
                 await self._open(listen)
+            await self._open_for_operator()
         except ConfigError:
             await self.close()
             raise
         # Not before: who cannot start says why, in one line, and nothing else.
         for door in self.listening:
-            logger.info("listening door=%s room=%s", door, self._room)
+            event(logger, logging.INFO, "listening", door=door, room=self._room)
+        for network in self._config.same_address:
+            why = "over HTTP anybody in it can act for anybody signed in from it"
+            event(logger, logging.WARNING, "one address", network=network, danger=why)
 
     async def close(self) -> None:
         """Close doors and connections, write what waits, close the database."""
         for door in self._doors:
             door.close()
-        for phone in list(self._phones):
-            phone.close("the server stops")
-        self._accounts.close()
-        await self._wait_for_phones()
+        for guest in list(self._guests):
+            guest.close("the server stops")
+        self._checks.close()
+        for own in (self._admin_door, self._metrics_door):
+            if own is not None:
+                await own.close()
+        await self._wait_for_guests()
         await self._database.close()
         for door in self._doors:
             await door.wait_closed()
@@ -102,65 +136,160 @@ class Server:
     ) -> None:
         await self.close()
 
-    def phone(self) -> asyncio.Protocol:
-        """Return what handles one more connection; for a transport of one's own, too."""
-        phone = Phone(self._services, self._forget)
-        self._phones.add(phone)
-        return phone
+    def reload(self, config: Config) -> None:
+        """Take from `config` what can change while the server runs; say what cannot."""
+        taken, waiting = self._config.take_over(config)
+        event(logger, logging.INFO, "settings read again", changed=" ".join(taken) or "none")
+        if waiting:
+            event(logger, logging.WARNING, "these settings need a restart", keys=" ".join(waiting))
 
-    async def _wait_for_phones(self) -> None:
+    def visitor(self, door: Listen | None = None) -> asyncio.Protocol:
+        """Return what handles one more connection; for a transport of one's own, too."""
+        visitor = Visitor(self._services, self._inside, door, self._became)
+        self._guests.add(visitor)
+        return visitor
+
+    async def _wait_for_guests(self) -> None:
         """Let clients read what was written; those that do not are cut off."""
-        if self._phones:
+        if self._guests:
             self._last_gone = asyncio.get_running_loop().create_future()
-            timer = self._clock.later(_GRACE, self._cut_off_phones)
+            timer = self._clock.later(_GRACE, self._cut_off)
             await self._last_gone
             timer.cancel()
 
-    def _cut_off_phones(self) -> None:
-        for phone in list(self._phones):
-            phone.abort()
+    def _cut_off(self) -> None:
+        for guest in list(self._guests):
+            guest.abort()
 
-    def _forget(self, phone: Phone) -> None:
-        self._phones.discard(phone)
-        if not self._phones and self._last_gone is not None and not self._last_gone.done():
+    def _became(self, guest: Visitor | Phone | Post, new: Phone | Post | None) -> None:
+        """Somebody has shown what they are, or gone."""
+        self._guests.discard(guest)
+        if new is not None:
+            self._guests.add(new)
+        elif not self._guests and self._last_gone is not None and not self._last_gone.done():
             self._last_gone.set_result(None)
 
+    async def _open_for_operator(self) -> None:
+        """Open the socket for commands, and the door for figures if there shall be one."""
+        config = self._config
+        admin = Admin(config, self.store, self._clock, self._random, self._services)
+        self._admin_door = AdminDoor(admin, config.admin_path)
+        await self._admin_door.open()
+        if config.metrics is not None:
+            self._metrics_door = MetricsDoor(self._services.metrics, self._health, self._clock)
+            self.metrics_port = await self._metrics_door.open(
+                config.metrics.host, config.metrics.port
+            )
+            event(logger, logging.INFO, "figures", port=self.metrics_port)
+
+    async def _health(self) -> str | None:
+        """Return what is wrong with this server, None if nothing is."""
+        try:
+            async with asyncio.timeout(_HEALTH_TIME):
+                await self._database.write("UPDATE account SET uin = uin WHERE uin = -1")
+        except TimeoutError:
+            return f"the database took longer than {_HEALTH_TIME:g} s to write"
+        except StoreError as error:
+            return str(error)
+        return None
+
     def _build(self) -> None:
-        config, store, clock = self._config, self.store, self._clock
-        sessions = Sessions()
+        config, store, clock, random = self._config, self.store, self._clock, self._random
+        limits = self._limits()
+        sessions = Sessions(clock, config)
         friends = Friends(store)
         presence = Presence(friends, sessions.tell)
-        inbox = Inbox(
-            store,
-            friends,
-            clock,
-            sessions.wake,
-            text_limit=config.text_limit,
-            inbox_limit=config.inbox_limit,
-        )
+        metrics = Metrics(clock, __version__)
+        inbox = Inbox(store, friends, clock, sessions.wake, config, counted=metrics.delivered)
         sessions.serve(inbox, presence)
-        self._accounts = Accounts(store, clock, self._random, config.hashes_waiting)
+        self._checks = Checks(most=lambda: config.hashes_waiting)
+        self._accounts = Accounts(store, clock, random, self._checks)
+        self._inside = Concurrent(lambda: config.connections_per_address)
+        metrics.password_checks_waiting = lambda: self._checks.waiting
+        metrics.sessions_open = sessions.count
+        database = self._database
+        metrics.writes = lambda: Writes(database.batches, database.writes, database.seconds)
         self._services = Services(
-            config, clock, self._random, self._accounts, friends, presence, inbox, sessions
+            config=config,
+            clock=clock,
+            random=random,
+            store=store,
+            accounts=self._accounts,
+            captchas=Captchas(clock, random, rules=self._captcha_rules),
+            friends=friends,
+            presence=presence,
+            profiles=Profiles(store),
+            inbox=inbox,
+            requests=Requests(store, friends, presence, inbox, clock,
+                              may_ask=lambda uin: limits.requests.spend(str(uin))),
+            sessions=sessions,
+            registration=Registration(
+                store,
+                clock,
+                random,
+                self._checks,
+                policy=lambda: config.registration,
+                per_address=lambda: config.registrations_per_address,
+                lowest=lambda: config.lowest_number,
+                who_may_add=lambda: config.who_may_add,
+                who_may_write=lambda: config.who_may_write,
+            ),
+            repeats=Repeats(clock, config),
+            limits=limits,
+            journal=Journal(clock, config.attempts_kept),
+            metrics=metrics,
+            doors=[],
+        )  # fmt: skip
+
+    def _limits(self) -> Limits:
+        config, clock = self._config, self._clock
+        return Limits(
+            commands=Rates(clock, lambda: config.commands_rate, lambda: config.commands_burst),
+            strangers=Rates(
+                clock,
+                lambda: config.commands_rate * _STRANGERS,
+                lambda: config.commands_burst * _STRANGERS,
+            ),
+            messages=Rates(clock, lambda: config.messages_rate, lambda: config.messages_burst),
+            requests=Rates(
+                clock, lambda: config.requests_per_day / _DAY, lambda: config.requests_per_day
+            ),
+            failures=Rates(clock, lambda: config.sign_ins_rate, lambda: config.sign_ins_burst),
         )
 
-    def _accept(self) -> asyncio.Protocol:
-        if len(self._phones) >= self._room:
-            logger.warning("turned away why=%r", "too many connections")
+    def _captcha_rules(self) -> CaptchaRules:
+        config = self._config
+        return CaptchaRules(
+            asked=Asked(config.captcha),
+            failures=config.captcha_failures,
+            lifetime=config.captcha_time,
+            grace=config.captcha_grace,
+        )
+
+    def _accept(self, door: Listen) -> asyncio.Protocol:
+        if len(self._guests) >= self._room:
+            event(logger, logging.WARNING, "turned away", why="too many connections", door=door)
             return _TurnedAway()
-        return self.phone()
+        return self.visitor(door)
 
     async def _open(self, listen: Listen) -> None:
         loop = asyncio.get_running_loop()
+        secure = _secure(self._config) if listen.is_tls else None
+        opened = listen
         try:
             door = await loop.create_server(
-                self._accept, listen.host, listen.port, backlog=_BACKLOG
+                lambda: self._accept(opened),
+                listen.host,
+                listen.port,
+                backlog=_BACKLOG,
+                ssl=secure,
             )
         except OSError as error:
             raise ConfigError(f"cannot listen on {listen}: {_why(error)}") from error
         self._doors.append(door)
-        port = door.sockets[0].getsockname()[1]
-        self.listening += (Listen(listen.host, port),)
+        opened = replace(listen, port=door.sockets[0].getsockname()[1])
+        self.listening += (opened,)
+        self._services.doors.append(opened)
 
 
 class _TurnedAway(asyncio.Protocol):
@@ -197,6 +326,25 @@ def _lock(config: Config) -> IO[str]:
             f"another kqq serve uses {config.data}; stop it, or choose a folder with --data"
         ) from None
     return file
+
+
+def _secure(config: Config) -> ssl.SSLContext:
+    """Return what a door with TLS needs. Raises ConfigError if the files cannot be used."""
+    assert config.certificate is not None
+    assert config.key is not None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(config.certificate, config.key, password=_no_password)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"cannot use certificate={config.certificate} with key={config.key}: {error}; take "
+            "PEM files, the key without a password"
+        ) from error
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key has a password")
 
 
 def _why(error: OSError) -> str:

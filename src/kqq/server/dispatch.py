@@ -1,38 +1,38 @@
-"""The gates, once for all commands: is it readable, is somebody signed in, what became of it.
+"""The gates, once for all commands and both transports.
 
-Every command gets an answer, since some clients wait for one for ever (YIWO); except where the
-real servers were seen to say nothing (HACK, WEI).
+Is it readable, is somebody signed in, was it said a moment ago; and what an exception of the domain
+is on the wire. Every command gets an answer, since some clients wait for one for ever (YIWO);
+except where the real servers were seen to say nothing (HACK, WEI).
 """
 
 import logging
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from kqq.errors import StoreError
-from kqq.protocol import Command, Login, Reply, Unreadable, failure, show
-from kqq.server.handlers import (
-    HANDLERS,
-    NO_SUCH_NUMBER,
-    NOT_SIGNED_IN,
-    REFUSED,
-    Answer,
-    Context,
-    password_refusal,
-    refusal,
-)
+from kqq.protocol import Command, Failure, Login, Reply, Unreadable, failure, show
+from kqq.server.handlers import HANDLERS, After, Answer, Context, Taken, password_refusal, refusal
+from kqq.server.handlers.base import NO_SUCH_NUMBER, NOT_SIGNED_IN, REFUSED
 from kqq.server.inbox import InboxFull, NoSuchReceiver, NotFriends, TextTooLong
+from kqq.server.journal import Step
+from kqq.server.limits import address_key
+from kqq.server.logs import event
+from kqq.server.requests import NotAsked, RequestRefused
 
 logger = logging.getLogger("kqq.dispatch")
 
-_REFUSALS: dict[type[Exception], int] = {
-    NoSuchReceiver: NO_SUCH_NUMBER,
-    NotFriends: REFUSED,
-    InboxFull: REFUSED,
-    TextTooLong: REFUSED,
-    StoreError: REFUSED,
+_REFUSALS: dict[type[Exception], tuple[int, str]] = {
+    NoSuchReceiver: (NO_SUCH_NUMBER, "no_such_number"),
+    NotFriends: (REFUSED, "not_friends"),
+    InboxFull: (REFUSED, "inbox_full"),
+    TextTooLong: (REFUSED, "text_too_long"),
+    RequestRefused: (REFUSED, "request_refused"),
+    NotAsked: (REFUSED, "not_asked"),
+    StoreError: (REFUSED, "store"),
 }
-"""What an exception of the domain is on the wire, whatever the command."""
+"""What an exception of the domain is on the wire, and in the metrics, whatever the command."""
 
 
 class Budget:
@@ -52,34 +52,58 @@ class Budget:
         return self._left >= 0
 
 
-def dispatch(context: Context, message: Command | Unreadable) -> tuple[Answer | None, bool]:
-    """Return the answer to what a client said, None for silence; and whether it was nonsense.
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """What became of a message: its answer, None for silence; and whether it was nonsense.
 
     Nonsense is what no working client says for long: a line that cannot be read, an unknown
     command, and without a sign-in any command but a sign-in that succeeds (the caller sees that).
     """
+
+    answer: Answer | None
+    is_nonsense: bool = False
+
+
+def dispatch(context: Context, message: Command | Unreadable) -> Dispatched:
+    """Return the answer to what a client said."""
+    metrics = context.services.metrics
     if isinstance(message, Unreadable):
-        logger.info(
-            "unreadable peer=%s why=%r line=%r",
-            context.peer,
-            show(str(message).encode("utf-8", "surrogateescape")),
-            show(message.line.encode()),
-        )
-        return _answer_unreadable(context, message), True
+        metrics.unreadable_lines += 1
+        return Dispatched(_answer_unreadable(context, message), is_nonsense=True)
+    metrics.commands[message.command] += 1
     is_early = not is_signed_in(context, message.uin)
     if is_early and not message.spec.before_sign_in:
-        return refusal(message, NOT_SIGNED_IN), True
-    handler = HANDLERS.get(type(message))
-    if handler is None:
-        logger.info("not supported peer=%s command=%s", context.peer, message.command)
-        return refusal(message), is_early
+        context.attempt = context.attempt.is_of(message.uin)
+        context.attempt.add(Step.EARLY, command=message.command)
+        metrics.refused["not_signed_in"] += 1
+        return Dispatched(refusal(message, NOT_SIGNED_IN), is_nonsense=True)
+    repeats, line = context.services.repeats, message.line
+    if message.spec.once and line is not None:
+        remembered = repeats.recall(message.uin, line.text)
+        if remembered is not None:
+            return Dispatched(remembered)
     try:
-        answer = handler(context, message)
+        answer = HANDLERS[type(message)](context, message)
     except Exception as error:  # noqa: BLE001  # one bad command must not end the connection
-        return refused(context, message, error), is_early
+        return Dispatched(refused(context, message, error), is_early)
     if isinstance(answer, Coroutine):
-        return _guarded(context, message, answer), False
-    return answer, is_early
+        return Dispatched(_guarded(context, message, answer))
+    if message.spec.once and line is not None and not isinstance(answer, Failure):
+        repeats.remember(message.uin, line.text, answer)
+    return Dispatched(answer, is_early)
+
+
+async def settled(context: Context, message: Command, answer: Answer) -> Reply:
+    """Wait for whatever `answer` waits for, and return the reply that is then true."""
+    if isinstance(answer, After):
+        try:
+            await answer.stored
+        except Exception as error:  # noqa: BLE001  # as in dispatch
+            return refused(context, message, error)
+        return answer.reply
+    if isinstance(answer, Taken):
+        return answer.reply
+    return await answer if isinstance(answer, Coroutine) else answer
 
 
 def is_signed_in(context: Context, uin: int) -> bool:
@@ -88,17 +112,28 @@ def is_signed_in(context: Context, uin: int) -> bool:
     return session is not None and session.is_open and session.uin == uin
 
 
+def slow_down(context: Context) -> float:
+    """Spend one command; return the seconds to wait before it may be handled, 0.0 for none."""
+    session, limits = context.session, context.services.limits
+    if session is None:
+        return limits.strangers.owe(address_key(context.peer.host))
+    return limits.commands.owe(str(session.uin))
+
+
 def refused(context: Context, message: Command, error: Exception) -> Reply:
     """Return the refusal that stands for `error`; one nobody foresaw is logged with the line."""
-    res = _REFUSALS.get(type(error))
-    if res is not None:
-        logger.info(
-            "refused peer=%s command=%s why=%s", context.peer, message.command, type(error).__name__
-        )
+    metrics = context.services.metrics
+    found = _REFUSALS.get(type(error))
+    if found is not None:
+        res, why = found
+        metrics.refused[why] += 1
+        event(logger, logging.INFO, "refused", peer=context.peer, uin=message.uin,
+              command=message.command, why=why)  # fmt: skip
         return refusal(message, res)
+    metrics.refused["failed"] += 1
     line = show(message.line.encode()) if message.line is not None else repr(message)
-    logger.error("failed id=%s peer=%s line=%r", uuid4().hex[:8], context.peer, line,
-                 exc_info=error)  # fmt: skip
+    event(logger, logging.ERROR, "failed", error=error, id=uuid4().hex[:8], peer=context.peer,
+          line=line)  # fmt: skip
     return refusal(message)
 
 
@@ -110,13 +145,20 @@ async def _guarded(context: Context, message: Command, answer: Coroutine[Any, An
 
 
 def _answer_unreadable(context: Context, message: Unreadable) -> Reply | None:
-    """Return the least surprising answer (protocol section 1.6).
+    """Return the least surprising answer (protocol section 1.6), and note what was wrong.
 
     The real servers said nothing to an unknown `VER`, a number that is none, an empty `PS` and a
     wrong `LC`; `RES=20` to any command but Login and Logout without a sign-in; and what they said
     to an unknown command nobody reported. OURS: that is refused, because silence hangs a client.
     """
+    why = show(str(message).encode("utf-8", "surrogateescape"))
+    line = show(message.line.encode())
+    event(logger, logging.INFO, "unreadable", peer=context.peer, why=why, line=line)
     answer = failure(message, REFUSED)
+    if not is_signed_in(context, answer.uin if answer is not None else 0):
+        if answer is not None:
+            context.attempt = context.attempt.is_of(answer.uin)
+        context.attempt.add(Step.UNREADABLE, line=line, rule=why)
     if answer is None:
         return None
     wrong = {problem.key for problem in message.problems}

@@ -44,6 +44,11 @@ class Handover:
             last = self._ends.popleft()[1]
         return last
 
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the client's system has acknowledged all that was written."""
+        return not (self._transport.get_write_buffer_size() or self._unacknowledged())
+
     def forget(self) -> None:
         """Forget the messages; what they were written for is over."""
         self._ends.clear()

@@ -6,29 +6,21 @@ not read what it is sent, is no longer read until that changes, and is cut off i
 
 import asyncio
 import logging
-import socket
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kqq.errors import LocalProtocolError
-from kqq.protocol import (
-    Closed,
-    Command,
-    Connection,
-    Event,
-    LoginReply,
-    Message,
-    Reply,
-    Role,
-    Unreadable,
-)
+from kqq.protocol import Closed, Command, Connection, Event, Message, Reply, Role, Unreadable
+from kqq.protocol import LoginReply as SignInReply
 from kqq.server.clock import Timer
-from kqq.server.dispatch import Budget, dispatch, refused
-from kqq.server.handlers import After, Context, Services, push
-from kqq.server.handover import Handover
-from kqq.server.session import Session
+from kqq.server.dispatch import Budget, dispatch, refused, slow_down
+from kqq.server.handlers import After, Context, Peer, Services, Taken, push
+from kqq.server.journal import Attempt, Step
+from kqq.server.logs import event
+from kqq.server.outgoing import Outgoing
+from kqq.server.session import Item, Session
 from kqq.server.store import Stored
 
 logger = logging.getLogger("kqq.phones")
@@ -37,38 +29,34 @@ _PIECE = 2048
 """Bytes read at once: a quarter of a megabyte of nothing but line ends would hold up others."""
 _NOISE = 2
 """Fragments without a line that a piece may hold for nothing: the prefixes of ZNQQ and QQBot."""
-_TCP_OPTIONS = {
-    "TCP_KEEPIDLE": 120,  # seconds
-    "TCP_KEEPINTVL": 30,  # seconds
-    "TCP_KEEPCNT": 4,
-    "TCP_USER_TIMEOUT": 60_000,  # milliseconds
-}
-"""Old clients keep the socket open in silence (YIWO VB SEED), so the system asks if they live; and
-what a phone that vanished does not acknowledge for a minute ends its connection, so that little is
-handed over in vain. Systems without one of these have others of their own."""
 
 
 @dataclass(slots=True)
 class _Pending:
     """A reply in its turn.
 
-    `stored` is what must be on disk first, `greets` the session that may be pushed to after it.
+    `stored` is what must be on disk first, `greets` the session that may be pushed to after it,
+    `items` what it carries.
     """
 
     message: Command | Unreadable
     reply: Reply
-    stored: asyncio.Future[None] | None = None
+    stored: asyncio.Future[int] | None = None
     greets: Session | None = None
+    items: tuple[Item, ...] = field(default=())
 
 
 class Phone(asyncio.Protocol):
     """One connection. `gone(phone)` is called when it is over."""
 
-    def __init__(self, services: Services, gone: Callable[["Phone"], None]) -> None:
+    def __init__(
+        self, services: Services, peer: Peer, attempt: Attempt, gone: Callable[["Phone"], None]
+    ) -> None:
         self._services = services
         self._config = services.config
         self._clock = services.clock
         self._gone = gone
+        self._context = Context(services, peer, attempt, self.wake, self._ended)
         self._came: deque[bytes] = deque()  # not read yet; b"" is the end
         self._events: deque[Event] = deque()
         self._replies: deque[_Pending] = deque()
@@ -80,10 +68,9 @@ class Phone(asyncio.Protocol):
         self._is_reading = True
         self._unread: Timer | None = None
         self._sign_in: Timer | None = None
+        self._slowed: Timer | None = None  # it has said more than it may for now
         self._greeted: Session | None = None  # pushes begin after its sign-in was answered
         self._pushes = 0
-        self._quiet_until = 0.0
-        self._breathing: Timer | None = None
         self._looking: Timer | None = None  # whether messages have arrived
 
     # --- what asyncio calls
@@ -93,23 +80,22 @@ class Phone(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=0)  # so that an empty buffer is told at once
-        if (sock := transport.get_extra_info("socket")) is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _TCP_OPTIONS.items():
-                if hasattr(socket, option):
-                    sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-        now = self._clock.now()
-        self._handover = Handover(transport)
         self._connection = Connection(Role.SERVER)
-        self._nonsense = Budget(self._config.nonsense_limit, self._config.nonsense_refill, now)
-        self._context = Context(self._services, _peer(transport), self.wake, self._ended)
+        self._outgoing = Outgoing(
+            transport, self._clock, self._config, self.wake, self._mark_delivered
+        )
+        self._handover = self._outgoing.handover
+        self._nonsense = Budget(
+            self._config.nonsense_limit, self._config.nonsense_refill, self._clock.now()
+        )
         self._await_sign_in()
-        logger.debug("connected peer=%s", self._context.peer)
 
     def data_received(self, data: bytes) -> None:
         """Take what came and work on it."""
         self._mark_delivered()  # what a client sends acknowledges what it got before
         if self._ending is None:
+            self._services.metrics.bytes_in += len(data)
+            self._outgoing.heard()
             self._came += (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
             self._work()
 
@@ -119,7 +105,7 @@ class Phone(asyncio.Protocol):
         if self._ending is None:
             self._came.append(b"")
             self._work()
-        return True
+        return self._transport.get_extra_info("ssl_object") is None  # TLS has no half-open streams
 
     def pause_writing(self) -> None:
         """The client leaves bytes unread."""
@@ -141,16 +127,20 @@ class Phone(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
         self._context.is_closed = True
-        reason = self._ending or (f"lost: {exc}" if exc else "closed by the client")
+        by_us = self._ending
+        reason = by_us or (f"lost: {exc}" if exc else "closed by the client")
         self._ending = reason
-        session = self._context.session
-        logger.info("gone peer=%s uin=%s why=%r", self._context.peer,
-                    session.uin if session else "-", reason)  # fmt: skip
+        session, attempt = self._context.session, self._context.attempt
+        event(logger, logging.INFO, "gone", peer=self._context.peer,
+              uin=session.uin if session else None, why=reason)  # fmt: skip
+        attempt.add(Step.CLOSED if by_us not in {None, _BY_CLIENT} else Step.DISCONNECTED,
+                    reason=reason)  # fmt: skip
         if self._busy is not None:
             self._busy.cancel()  # nobody waits for the password check any more
-        for timer in (self._unread, self._sign_in, self._breathing, self._looking):
+        for timer in (self._unread, self._sign_in, self._slowed, self._looking):
             if timer is not None:
                 timer.cancel()
+        self._outgoing.forget()
         self._came.clear()
         self._events.clear()
         self._replies.clear()
@@ -169,6 +159,7 @@ class Phone(asyncio.Protocol):
     def close(self, reason: str) -> None:
         """Close in good order: once what was written has arrived."""
         self._ending = self._ending or reason
+        self._outgoing.flush()
         self._mark_delivered()
         if not self._handover.is_waiting:
             self._transport.close()
@@ -180,7 +171,7 @@ class Phone(asyncio.Protocol):
     def _ended(self, reason: str) -> None:
         """The session ended; the connection stays, and its next command is answered RES=20."""
         if self._ending is None:
-            logger.info("session ended peer=%s why=%r", self._context.peer, reason)
+            event(logger, logging.INFO, "session ended", peer=self._context.peer, why=reason)
             self._await_sign_in()
 
     # --- reading and answering
@@ -208,47 +199,55 @@ class Phone(asyncio.Protocol):
             now = self._clock.now()
             events = self._connection.receive(self._came.popleft(), now)
             self._events += events
+            self._outgoing.pipelines = self._connection.pipelines
+            self._outgoing.old_habits = self._connection.old_habits
             if self._connection.noise > len(events) + _NOISE and not self._nonsense.spend(now):
                 self._refuse_more("too many empty lines")
         return bool(self._events)
 
     def _is_stopped(self) -> bool:
         """Whether what came must wait: for a sign-in, for the disk, for the client to read."""
-        waiting = len(self._replies) >= self._config.replies_limit
-        return self._busy is not None or self._is_full or waiting or self._ending is not None
+        waiting = len(self._replies) + len(self._outgoing) >= self._config.replies_limit
+        is_held = self._busy is not None or self._is_full or self._slowed is not None
+        return is_held or waiting or self._ending is not None
 
-    def _handle(self, event: Event) -> None:
-        if isinstance(event, Closed):
-            if event.error is not None:
-                self._refuse_more(str(event.error))
+    def _handle(self, occurred: Event) -> None:
+        if isinstance(occurred, Closed):
+            if occurred.error is not None:
+                self._refuse_more(str(occurred.error))
             else:
-                self._finish("closed by the client")
+                self._finish(_BY_CLIENT)
             return
-        assert isinstance(event, Command | Unreadable)
-        answer, is_nonsense = dispatch(self._context, event)
-        if is_nonsense and not self._nonsense.spend(self._clock.now()):
+        assert isinstance(occurred, Command | Unreadable)
+        dispatched = dispatch(self._context, occurred)
+        if (wait := slow_down(self._context)) > 0:
+            self._slowed = self._clock.later(wait, self._go_on)
+        answer = dispatched.answer
+        if dispatched.is_nonsense and not self._nonsense.spend(self._clock.now()):
             self._refuse_more("too many lines that cannot be read or need a sign-in")
-            return
-        if answer is None:
-            return
-        if isinstance(answer, Coroutine):
-            assert isinstance(event, Command)
-            self._busy = asyncio.get_running_loop().create_task(self._wait(event, answer))
-            return
-        if isinstance(answer, After):
-            assert isinstance(event, Command)
-            self._replies.append(_Pending(event, answer.reply, answer.stored))
+        elif isinstance(answer, Coroutine):
+            assert isinstance(occurred, Command)
+            self._busy = asyncio.get_running_loop().create_task(self._wait(occurred, answer))
+        elif isinstance(answer, After):
+            assert isinstance(occurred, Command)
+            self._replies.append(_Pending(occurred, answer.reply, answer.stored))
             answer.stored.add_done_callback(lambda _: self._flush())
-            return
-        if self._replies:  # it waits behind those, in the order of their commands
-            self._replies.append(_Pending(event, answer))
-        else:
+        elif isinstance(answer, Taken):
+            self._replies.append(_Pending(occurred, answer.reply, items=answer.items))
+            self._flush()
+        elif answer is not None and self._replies:  # it waits behind those, in order
+            self._replies.append(_Pending(occurred, answer))
+        elif answer is not None:
             self._say(answer)
+
+    def _go_on(self) -> None:
+        self._slowed = None
+        self._work()
 
     async def _wait(self, message: Command, answer: Coroutine[Any, Any, Reply]) -> None:
         reply = await answer
         self._busy = None
-        greets = isinstance(reply, LoginReply) and reply.result == 0
+        greets = isinstance(reply, SignInReply) and reply.result == 0
         if not greets and not self._nonsense.spend(self._clock.now()):
             self._refuse_more("too many sign-ins that failed")
             return
@@ -259,7 +258,7 @@ class Phone(asyncio.Protocol):
         self._work()
 
     def _flush(self) -> None:
-        """Say the replies whose turn has come, each in a write of its own."""
+        """Say the replies whose turn has come."""
         was_waiting = len(self._replies) >= self._config.replies_limit
         while self._replies and not self._is_full:
             first = self._replies[0]
@@ -271,7 +270,7 @@ class Phone(asyncio.Protocol):
                 if isinstance(error, Exception) and isinstance(first.message, Command):
                     reply = refused(self._context, first.message, error)
             self._replies.popleft()
-            self._say(reply)
+            self._say(reply, first.items)
             if first.greets is not None:
                 if self._greeted is not None and self._greeted.uin != first.greets.uin:
                     self._handover.forget()
@@ -280,17 +279,14 @@ class Phone(asyncio.Protocol):
         if was_waiting:
             self._work()
         if self._ending is not None and not self._replies and not self._context.is_closed:
+            self._outgoing.flush()
             self._transport.close()
 
-    def _say(self, message: Message) -> None:
-        if self._transport.is_closing():
-            return
-        now = self._clock.now()
-        data = self._connection.send(message, now)
-        self._transport.write(data)
-        self._handover.wrote(len(data))
-        if self._connection.old_habits:
-            self._quiet_until = now + self._config.breath
+    def _say(self, message: Message, items: tuple[Item, ...] = ()) -> None:
+        data = self._connection.send(message, self._clock.now())
+        self._services.metrics.bytes_out += len(data)
+        ids = [item.id for item in items if isinstance(item, Stored)]
+        self._outgoing.say(data, ids[-1] if ids else None)
 
     # --- pushing
 
@@ -300,32 +296,21 @@ class Phone(asyncio.Protocol):
         session = self._greeted
         if session is None or not session.is_open or self._is_full or self._ending is not None:
             return
-        most = self._config.take_limit
-        if self._connection.old_habits:
-            wait = self._quiet_until - self._clock.now()
-            if wait > 0:
-                if self._breathing is None:
-                    self._breathing = self._clock.later(wait, self._breathed)
-                return
-            most = 1
+        if self._outgoing and not self._outgoing.pipelines:
+            return  # it is woken again when that is written
+        most = self._config.take_limit if self._outgoing.pipelines else 1
         items = self._services.sessions.take(session, most)
         for item in items:
             self._pushes += 1
             try:
-                self._say(push(item, self._pushes, session.uin))
-            except LocalProtocolError:
+                self._say(push(item, self._pushes, session.uin), (item,))
+            except LocalProtocolError as error:
                 # Nothing that was accepted should come to this; if it does, the rest goes out.
-                logger.exception("cannot be pushed peer=%s item=%r", self._context.peer, item)
-        ids = [item.id for item in items if isinstance(item, Stored)]
-        if ids:
-            self._handover.handed_over(ids[-1])
-            self._mark_delivered()
+                event(logger, logging.ERROR, "cannot be pushed", error=error,
+                      peer=self._context.peer)  # fmt: skip
+        self._services.metrics.pushes += len(items)
         if len(items) == most:
             self.wake()
-
-    def _breathed(self) -> None:
-        self._breathing = None
-        self.wake()
 
     def _mark_delivered(self) -> None:
         """Delete what has arrived, unless the session has ended; look again for what has not."""
@@ -350,10 +335,11 @@ class Phone(asyncio.Protocol):
         """Close once the replies that wait for the disk are said."""
         self._ending = reason
         if not self._replies:
+            self._outgoing.flush()
             self._transport.close()
 
     def _refuse_more(self, reason: str) -> None:
-        logger.warning("closed peer=%s why=%r", self._context.peer, reason)
+        event(logger, logging.WARNING, "closed", peer=self._context.peer, why=reason)
         self._came.clear()
         self._events.clear()
         self._finish(reason)
@@ -362,7 +348,7 @@ class Phone(asyncio.Protocol):
     def _cut_off(self) -> None:
         self._unread = None
         reason = f"left unread what it was sent for {self._config.slow_reader_time:g} s"
-        logger.warning("closed peer=%s why=%r", self._context.peer, reason)
+        event(logger, logging.WARNING, "closed", peer=self._context.peer, why=reason)
         self._ending = reason
         self._transport.abort()
 
@@ -389,9 +375,4 @@ class Phone(asyncio.Protocol):
             self._transport.pause_reading()
 
 
-def _peer(transport: asyncio.Transport) -> str:
-    name = transport.get_extra_info("peername")
-    if isinstance(name, tuple):
-        host = f"[{name[0]}]" if ":" in name[0] else name[0]
-        return f"{host}:{name[1]}"
-    return "unknown"
+_BY_CLIENT = "closed by the client"

@@ -1,0 +1,390 @@
+"""`kqq account`: what is done to accounts, also while a server runs."""
+
+import csv
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kqq.cli.group import (
+    NUMBER,
+    ask_password,
+    data_option,
+    json_option,
+    main,
+    moment,
+    print_json,
+)
+from kqq.cli.reach import do
+from kqq.words import printable
+
+_CHOICES = {"who_may_add": ("anyone", "ask", "nobody"), "who_may_write": ("friends", "anyone")}
+
+
+@main.group()
+def account() -> None:
+    """The accounts of a server; works while it runs."""
+
+
+def _print(result: dict[str, Any], words: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(words)
+
+
+def _password_options(command: Any) -> Any:
+    for option in (
+        click.option(
+            "--password-stdin",
+            is_flag=True,
+            help="Read the password from a line of standard input.",
+        ),
+        click.option(
+            "--password", help="Seen by others on this machine; leave it out to be asked."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _proof(password: str | None, *, from_stdin: bool) -> str:
+    """Return what is stored of the password that was given, or is asked for now."""
+    from kqq.server.accounts import new_proof
+
+    if password is not None and from_stdin:
+        raise click.UsageError("give --password or --password-stdin, not both")
+    if password is None:
+        password = ask_password(from_stdin=from_stdin, confirm=True)
+    return new_proof(password, os.urandom)
+
+
+# --- making, changing, ending --------------------------------------------------------------------
+
+
+@account.command("add")
+@click.argument("uin", type=NUMBER, required=False)
+@click.option("--nick", required=True, help="The name that others see.")
+@_password_options
+@click.option("--who-may-add", type=click.Choice(_CHOICES["who_may_add"]))
+@click.option("--who-may-write", type=click.Choice(_CHOICES["who_may_write"]))
+@json_option
+@data_option
+def account_add(
+    *,
+    uin: int | None,
+    nick: str,
+    password: str | None,
+    password_stdin: bool,
+    who_may_add: str | None,
+    who_may_write: str | None,
+    as_json: bool,
+    data: Path | None,
+) -> None:
+    """Add an account with the number UIN, or the lowest that is free."""
+    from kqq.server.accounts import check_nick, check_uin
+
+    if uin is not None:
+        check_uin(uin)
+    check_nick(nick)
+    proof = _proof(password, from_stdin=password_stdin)
+    added = do(
+        data,
+        "account.add",
+        create=True,
+        uin=uin,
+        nick=nick,
+        proof=proof,
+        who_may_add=who_may_add,
+        who_may_write=who_may_write,
+    )
+    _print(added, f"added {added['uin']} {printable(added['nick'])}", as_json=as_json)
+
+
+@account.command("passwd")
+@click.argument("uin", type=NUMBER)
+@_password_options
+@json_option
+@data_option
+def account_passwd(
+    *, uin: int, password: str | None, password_stdin: bool, as_json: bool, data: Path | None
+) -> None:
+    """Change the password of UIN; whoever is signed in must sign in again."""
+    proof = _proof(password, from_stdin=password_stdin)
+    changed = do(data, "account.passwd", uin=uin, proof=proof)
+    _print(changed, f"changed the password of {uin}", as_json=as_json)
+
+
+@account.command("set", short_help="Change a name, who may add or write, a profile.")
+@click.argument("uin", type=NUMBER)
+@click.argument("values", nargs=-1, required=True, metavar="NAME=VALUE...")
+@json_option
+@data_option
+def account_set(*, uin: int, values: tuple[str, ...], as_json: bool, data: Path | None) -> None:
+    """Change what others see of UIN, and what they may do.
+
+    NAME is nick, face, who_may_add (anyone, ask, nobody), who_may_write (friends, anyone), or an
+    entry of the profile such as age, sex, province or about; an empty VALUE removes an entry.
+    """
+    wanted = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals:
+            raise click.UsageError(f"{value!r} is not NAME=VALUE")
+        wanted[name] = text
+    changed = do(data, "account.set", uin=uin, values=wanted)
+    _print(changed, f"changed {', '.join(wanted)} of {uin}", as_json=as_json)
+
+
+@account.command("suspend")
+@click.argument("uin", type=NUMBER)
+@click.option("--reason", default="", help="For the operator; the account is not told.")
+@json_option
+@data_option
+def account_suspend(*, uin: int, reason: str, as_json: bool, data: Path | None) -> None:
+    """Let UIN sign in no more, and end its session; nothing of it is lost."""
+    result = do(data, "account.suspend", uin=uin, reason=reason)
+    _print(result, f"suspended {uin}", as_json=as_json)
+
+
+@account.command("resume")
+@click.argument("uin", type=NUMBER)
+@json_option
+@data_option
+def account_resume(*, uin: int, as_json: bool, data: Path | None) -> None:
+    """Let UIN sign in again."""
+    _print(do(data, "account.resume", uin=uin), f"{uin} can sign in again", as_json=as_json)
+
+
+@account.command("delete")
+@click.argument("uin", type=NUMBER)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@data_option
+def account_delete(*, uin: int, yes: bool, as_json: bool, data: Path | None) -> None:
+    """Delete UIN, its friendships and the messages that wait for it; this cannot be undone."""
+    if not yes:
+        click.confirm(f"Delete {uin} for good?", abort=True, err=True)
+    _print(do(data, "account.delete", uin=uin), f"deleted {uin}", as_json=as_json)
+
+
+# --- friends -------------------------------------------------------------------------------------
+
+
+@account.command("friend")
+@click.argument("uin", type=NUMBER)
+@click.argument("other", type=NUMBER, metavar="UIN")
+@json_option
+@data_option
+def account_friend(*, uin: int, other: int, as_json: bool, data: Path | None) -> None:
+    """Make two accounts friends of each other."""
+    result = do(data, "account.friend", uin=uin, other=other)
+    _print(result, f"{uin} and {other} are friends", as_json=as_json)
+
+
+@account.command("unfriend")
+@click.argument("uin", type=NUMBER)
+@click.argument("other", type=NUMBER, metavar="UIN")
+@json_option
+@data_option
+def account_unfriend(*, uin: int, other: int, as_json: bool, data: Path | None) -> None:
+    """End a friendship, for both."""
+    result = do(data, "account.unfriend", uin=uin, other=other)
+    _print(result, f"{uin} and {other} are friends no more", as_json=as_json)
+
+
+# --- looking -------------------------------------------------------------------------------------
+
+
+@account.command("list")
+@json_option
+@data_option
+def account_list(*, as_json: bool, data: Path | None) -> None:
+    """List all accounts."""
+    for one in do(data, "account.list"):
+        if as_json:
+            print_json(one)
+        else:
+            suspended = "" if one["suspended"] is None else "  (suspended)"
+            click.echo(f"{one['uin']:<10} {printable(one['nick'])}{suspended}")
+
+
+@account.command("show")
+@click.argument("uin", type=NUMBER)
+@json_option
+@data_option
+def account_show(*, uin: int, as_json: bool, data: Path | None) -> None:
+    """Show all that is known of UIN, save for passwords."""
+    shown = do(data, "account.show", uin=uin)
+    if as_json:
+        print_json(shown)
+        return
+    session = shown["session"]
+    rows = [
+        ("number", shown["uin"]),
+        ("nickname", printable(shown["nick"])),
+        ("suspended", "no" if shown["suspended"] is None else shown["suspended"] or "yes"),
+        ("signed in", "no" if session is None else f"from {session['peer']}, {session['status']}"),
+        ("last seen", moment(shown["last_seen"])),
+        ("who may add", shown["who_may_add"]),
+        ("who may write", shown["who_may_write"]),
+        ("friends", " ".join(map(str, shown["friends"])) or "none"),
+        ("asked by", " ".join(map(str, shown["asked_by"])) or "nobody"),
+        ("has asked", " ".join(map(str, shown["has_asked"])) or "nobody"),
+        ("messages that wait", shown["waiting"]),
+    ]
+    rows += [("device", printable(_device(one))) for one in shown["devices"]]
+    rows += [(name.replace("_", " "), printable(value)) for name, value in shown["profile"].items()]
+    for name, value in rows:
+        click.echo(f"{name:<20} {value}")
+
+
+# --- passwords of devices ------------------------------------------------------------------------
+
+
+@account.group("device")
+def device() -> None:
+    """Passwords made for one phone each: worth nothing elsewhere, and revoked by name."""
+
+
+def _device(one: dict[str, Any]) -> str:
+    return f"{one['name']}, made {moment(one['created'])}, last seen {moment(one['last_seen'])}"
+
+
+@device.command("add")
+@click.argument("uin", type=NUMBER)
+@click.argument("name")
+@json_option
+@data_option
+def device_add(*, uin: int, name: str, as_json: bool, data: Path | None) -> None:
+    """Make a password for the phone NAME of UIN; it is shown now and never again."""
+    made = do(data, "device.add", uin=uin, name=name)
+    if as_json:
+        print_json(made)
+        return
+    click.echo(made["grouped"])
+    click.echo(
+        "This is the password of the phone, typed without the blanks. It is not shown again.\n"
+        "Letters are one tap each, digits one long press.",
+        err=True,
+    )
+
+
+@device.command("list")
+@click.argument("uin", type=NUMBER)
+@json_option
+@data_option
+def device_list(*, uin: int, as_json: bool, data: Path | None) -> None:
+    """List the phones of UIN that have a password."""
+    for one in do(data, "device.list", uin=uin):
+        if as_json:
+            print_json(one)
+        else:
+            click.echo(printable(_device(one)))
+
+
+@device.command("revoke")
+@click.argument("uin", type=NUMBER)
+@click.argument("name")
+@json_option
+@data_option
+def device_revoke(*, uin: int, name: str, as_json: bool, data: Path | None) -> None:
+    """Let the password of the phone NAME sign in no more."""
+    revoked = do(data, "device.revoke", uin=uin, name=name)
+    _print(revoked, f"revoked the password of {printable(name)}", as_json=as_json)
+
+
+# --- invitations ---------------------------------------------------------------------------------
+
+
+@account.command("invite")
+@click.option("--uses", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--days", type=click.FloatRange(min=0, min_open=True), default=14, show_default=True)
+@click.option("--note", default="", help="For whom it is; shown in the list.")
+@json_option
+@data_option
+def account_invite(*, uses: int, days: float, note: str, as_json: bool, data: Path | None) -> None:
+    """Make a code with which somebody can make themselves an account."""
+    made = do(data, "account.invite", create=True, uses=uses, days=days, note=note)
+    if as_json:
+        print_json(made)
+        return
+    click.echo(made["code"])
+    click.echo("The code is typed at http://HOST:PORT/register and is not shown again.", err=True)
+    if made["registration"] != "invitation":
+        click.echo(
+            f"kqq: warning: registration={made['registration']}, so the code is of no use until "
+            "registration=invitation",
+            err=True,
+        )
+
+
+@account.command("invitations")
+@json_option
+@data_option
+def account_invitations(*, as_json: bool, data: Path | None) -> None:
+    """List the invitations that can still be used."""
+    for one in do(data, "account.invitations"):
+        if as_json:
+            print_json(one)
+        else:
+            click.echo(
+                f"made {moment(one['created'])}, until {moment(one['expires'])}, for "
+                f"{one['uses']} more: {printable(one['note'])}"
+            )
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+@account.command("export")
+@click.argument("file", type=click.File("w", encoding="utf-8", lazy=True), default="-")
+@data_option
+def account_export(*, file: Any, data: Path | None) -> None:
+    """Write all accounts to a CSV file, as import reads it, but without passwords."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(("uin", "nick", "password", "friends"))
+    for one in do(data, "account.export"):
+        writer.writerow((one["uin"], one["nick"], "", " ".join(map(str, one["friends"]))))
+
+
+@account.command("import", short_help="Add accounts from a CSV file.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--skip-existing", is_flag=True, help="Leave accounts alone that are there already.")
+@json_option
+@data_option
+def account_import(*, file: Path, skip_existing: bool, as_json: bool, data: Path | None) -> None:
+    """Add accounts from a CSV file with the columns uin, nick, password, friends.
+
+    The friends of each are numbers with blanks between. The whole file is checked before anything
+    is changed. An account with an empty password can be signed in to once it is given one, by
+    `kqq account passwd` or `kqq account device add`.
+    """
+    from kqq.cli.accounts_file import check_rows, proofs, read_rows
+
+    rows = read_rows(file)
+    known = {one["uin"] for one in do(data, "account.list", create=True)}
+    new, pairs = check_rows(file, rows, known, skip_existing=skip_existing)
+    done = 0
+    with click.progressbar(
+        proofs(new), length=len(new), label="adding accounts", file=sys.stderr
+    ) as bar:
+        part: list[dict[str, Any]] = []
+        for made in bar:
+            part.append(made)
+            if len(part) == _PART or done + len(part) == len(new):
+                do(data, "account.import", accounts=part, friends=[])
+                done += len(part)
+                part = []
+    for start in range(0, len(pairs), _PART):
+        do(data, "account.import", accounts=[], friends=pairs[start : start + _PART])
+    skipped = len(rows) - len(new)
+    result = {"added": len(new), "skipped": skipped, "friendships": len(pairs)}
+    words = f"added {len(new)} accounts and {len(pairs)} friendships"
+    _print(result, words + (f", skipped {skipped} accounts" if skipped else ""), as_json=as_json)
+
+
+_PART = 100
+"""Accounts that are added in one go."""

@@ -1,0 +1,125 @@
+"""The command `kqq`: its group, errors and exit codes, and what several subcommands share.
+
+A subcommand imports its part when it runs, so that `kqq --help` is there at once.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from kqq import __version__
+from kqq.errors import AccountError, ConfigError, ConnectionLost, KQQError, StoreError, TimedOut
+from kqq.words import Exit, printable
+
+F = TypeVar("F", bound=Callable[..., Any])
+NUMBER = click.IntRange(min=1, max=4294967295)
+"""The type of a number of an account."""
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Signs that could steer a terminal, and are as well escaped in JSON."""
+
+
+class _Commands(click.Group):
+    """Turns our errors into one line on standard error and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # as click has it
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # it is None where the caller closed it
+                # Bytes that were no UTF-8 on the wire must not end the program here.
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        try:
+            result = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except KQQError as error:
+            click.echo(f"kqq: {printable(str(error), lines=True)}", err=True)
+            sys.exit(_exit_code(error))
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("\nkqq: interrupted", err=True)
+            sys.exit(Exit.INTERRUPTED)
+        except BrokenPipeError:
+            _forget_output()  # whoever read it has gone
+            sys.exit(Exit.DONE)
+        return result
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # as click has it
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # such as a full disk, also while help is printed
+            _forget_output()
+            click.echo(f"kqq: {error.strerror or error}", err=True)
+            sys.exit(Exit.USAGE)
+
+
+def _forget_output() -> None:
+    """Keep Python from failing once more, at exit, to write what is left of the output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _exit_code(error: KQQError) -> Exit:
+    if isinstance(error, AccountError | ConfigError | StoreError):
+        return Exit.USAGE
+    if isinstance(error, ConnectionLost | TimedOut):
+        return Exit.NO_CONNECTION
+    return Exit.REFUSED
+
+
+@click.group(
+    cls=_Commands,
+    epilog="Exit codes: 0 done, 1 refused or unreadable, 2 wrong usage or settings, "
+    "3 no connection, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="kqq")
+def main() -> None:
+    """The text protocol of Mobile QQ, alive again."""
+
+
+def data_option(command: F) -> F:
+    """Give a command the option `--data`."""
+    return click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="KQQ_DATA",
+        show_envvar=True,
+        help="Folder with the database.  [default: a folder `kqq` among your user data]",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """Give a command the option `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")(command)
+
+
+def moment(date: float | None) -> str:
+    """Return a date in seconds as people write it, in local time."""
+    if date is None:
+        return "never"
+    return datetime.fromtimestamp(date).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def ask_password(*, from_stdin: bool, confirm: bool = False) -> str:
+    """Return the password: from standard input if wanted, KQQ_PASSWORD, or a prompt."""
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif (known := os.environ.get("KQQ_PASSWORD")) is not None:
+        password = known
+    elif sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True)
+    else:
+        raise ConfigError("no password; set KQQ_PASSWORD, or use --password-stdin, or a terminal")
+    if not password:
+        raise ConfigError("the password is empty")
+    return password
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print an object on one line, with no sign that could steer a terminal."""
+    click.echo(
+        _UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(value, ensure_ascii=False))
+    )

@@ -1,0 +1,58 @@
+"""How commands of the operator reach what they change: the running server, or its data folder."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kqq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kqq.server import Config
+
+
+def settings_of(data: Path | None) -> "Config":
+    """Return the settings that `kqq serve` would have, with `--data` if it is given."""
+    from kqq.server.settings import file_in_data, load
+
+    given = [f"data={data}"] if data is not None else []
+    file = os.environ.get("KQQ_CONFIG")
+    return load(Path(file) if file else file_in_data(os.environ, given), os.environ, given)
+
+
+def do(data: Path | None, name: str, /, *, create: bool = False, **arguments: Any) -> Any:
+    """Have the running server do something, or do it here if none runs.
+
+    `create` makes the data folder if it is not there. Returns what the action returns.
+    """
+    return asyncio.run(_do(settings_of(data), name, arguments, create=create))
+
+
+async def _do(config: "Config", name: str, arguments: dict[str, Any], *, create: bool) -> Any:
+    from kqq.server.admin_door import NoServer, ask
+
+    try:
+        return await ask(config.admin_path, name, arguments)
+    except NoServer:
+        return await _do_here(config, name, arguments, create=create)
+
+
+async def _do_here(config: "Config", name: str, arguments: dict[str, Any], *, create: bool) -> Any:
+    """Do it where no server runs: a change is seen by the next one that starts."""
+    from kqq.server.admin import Admin, perform
+    from kqq.server.clock import LoopClock
+    from kqq.server.database import Database, database_path, prepare_folder
+    from kqq.server.store import Store
+
+    if not database_path(config.data).exists():
+        if not create:
+            raise ConfigError(f"there are no accounts in {config.data}; is that the right --data?")
+        click.echo(f"making a new data folder {config.data}", err=True)
+    database = Database(prepare_folder(config.data))
+    try:
+        admin = Admin(config, Store(database), LoopClock(), os.urandom)
+        return await perform(admin, name, arguments)
+    finally:
+        await database.close()

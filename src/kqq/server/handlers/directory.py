@@ -1,0 +1,38 @@
+"""The server-config document: where phones that ask for it find this server."""
+
+from kqq.protocol import ServerConfig, encode
+from kqq.server.handlers.base import Context
+
+PATH = "/newConf/kjava/aubin2.jsp"
+"""Where the real one was (SEED SETM)."""
+
+
+def server_config(context: Context) -> bytes:
+    """Return the document, with our doors as this client reaches them: lines first, as it was.
+
+    Doors with TLS are left out: no client of the time knew an address for such.
+    """
+    config = context.services.config
+    host = config.advertise or context.peer.reached
+    host = f"[{host}]" if ":" in host else host
+    ports = [door.port for door in context.services.doors if not door.is_tls]
+    return encode(
+        ServerConfig(
+            count=2 * len(ports),
+            types=("KQQTCP",) * len(ports) + ("KQQHTTP",) * len(ports),
+            addresses=(
+                *(f"socket://{host}:{port}" for port in ports),
+                *(f"http://{host}:{port}" for port in ports),
+            ),
+            update_count=1 if config.update_version else 0,
+            update_version=config.update_version,
+            update_must="Y" if config.update_must else "N",
+            update_url=config.update_url,
+            update_help=config.update_help,
+            sms_count=len(config.sms),
+            sms_names=tuple(entry.name for entry in config.sms),
+            sms_addresses=tuple(entry.address for entry in config.sms),
+            sms_texts=tuple(entry.text for entry in config.sms),
+            sms_help=",".join(entry.help for entry in config.sms),
+        )
+    )

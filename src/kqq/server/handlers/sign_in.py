@@ -1,0 +1,244 @@
+"""Signing in and out: Login, VERIFYCODE, Logout.
+
+The gates of a sign-in, in this order: is it known that this password is right (a success not long
+ago, or a password that the server made for a phone); has the address failed too often; must a
+picture be read first; is the password right; is the account suspended.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+
+from kqq.protocol import (
+    CaptchaAnswer,
+    CaptchaChallenge,
+    Login,
+    LoginRedirect,
+    LoginReply,
+    Logout,
+    LogoutReply,
+    Reply,
+    failure,
+)
+from kqq.protocol import Status as WireStatus
+from kqq.server.accounts import NoSuchAccount, Suspended, WrongPassword
+from kqq.server.captcha import Asked
+from kqq.server.checks import TooBusy
+from kqq.server.handlers.base import (
+    NO_SUCH_NUMBER,
+    Context,
+    Services,
+    from_wire,
+    handles,
+    refusal,
+)
+from kqq.server.journal import Step
+from kqq.server.limits import address_key
+from kqq.server.logs import event
+from kqq.server.presence import Status
+from kqq.server.store import Account
+
+PASSWORD_ERROR = "Password error"  # noqa: S105  # the words SETM looks for
+SLOW_DOWN = "Too many tries; wait some minutes"
+BUSY = "Server busy; try again"
+SUSPENDED = "Account suspended"
+EXPIRED = "Picture expired; sign in again"
+COMP = "NOKIA8F3A18D6E27"
+"""What 1.1 sign-ins were answered with (JAVA), the same for everybody; nobody knows what for. That
+1.0, 1.2 and 1.3 get it, too, is OURS."""
+_TOO_MANY = "too many sign-ins from this address failed"
+_SEEN_EVERY = 3600.0
+"""Seconds between two notes of when an account was last seen."""
+
+logger = logging.getLogger("kqq.sign_in")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A sign-in that waits for a picture to be read."""
+
+    message: Login
+
+    def __repr__(self) -> str:
+        return f"Waiting(uin={self.message.uin})"
+
+
+@handles(Login)
+async def login(context: Context, message: Login) -> Reply:
+    """Check the password and open a session; an older one of the same account ends.
+
+    A picture comes first where one is wanted. Clients before 1.4 know no pictures; they are told
+    to wait, unless pictures are asked of everybody, and then they cannot sign in.
+    """
+    services = context.services
+    context.attempt = context.attempt.is_of(message.uin)
+    if (redirect := _redirect(context, message)) is not None:
+        return redirect
+    if not services.store.account_exists(message.uin):
+        services.captchas.failed(message.uin, _key(context))
+        if not services.limits.failures.spend(address_key(context.peer.host)):
+            context.attempt.add(Step.LIMITED, limit=_TOO_MANY)
+            return _refuse(context, message, message.seq, "limited", SLOW_DOWN)
+        return _unknown(context, message, message.seq)
+    is_known = services.accounts.knows(message.uin, message.password_md5)
+    captchas = services.captchas
+    is_asked = captchas.rules().asked is Asked.ALWAYS or not is_known
+    if is_asked and captchas.wanted(message.uin, _key(context)):
+        if message.head.ver == "1.4":
+            return _show_picture(context, Waiting(message), message.seq)
+        context.attempt.add(Step.LIMITED, limit="too many failures, and no picture can be shown")
+        return _refuse(context, message, message.seq, "limited", SLOW_DOWN)
+    return await _check(context, message, message.seq, is_known=is_known)
+
+
+@handles(CaptchaAnswer)
+async def captcha_answer(context: Context, message: CaptchaAnswer) -> Reply:
+    """Finish the sign-in that waits, with a Login line (ZN QB); or show another picture (SETM).
+
+    OURS: the line carries the `SEQ` of the answer; which it was nobody knows.
+    """
+    services, key = context.services, _key(context)
+    context.attempt = context.attempt.is_of(message.uin)
+    waiting = services.captchas.held(message.uin, key)
+    if waiting is None:
+        context.attempt.add(Step.CAPTCHA_EXPIRED)
+        services.metrics.captchas["expired"] += 1
+        return LoginReply(seq=message.seq, uin=message.uin, result=1, reason=EXPIRED)
+    if services.captchas.answer(message.uin, key, message.letters) is None:
+        context.attempt.add(Step.CAPTCHA_WRONG)
+        services.limits.failures.owe(address_key(context.peer.host))
+        services.metrics.captchas["wrong"] += 1
+        return _show_picture(context, waiting, message.seq)
+    context.attempt.add(Step.CAPTCHA_RIGHT)
+    services.metrics.captchas["right"] += 1
+    return await _check(context, waiting.message, message.seq, is_known=False)
+
+
+@handles(Logout)
+def logout(context: Context, message: Logout) -> Reply:
+    """End the session; somebody not signed in is answered the same (HACK)."""
+    if context.session is not None and context.session.uin == message.uin:
+        context.attempt.add(Step.SIGNED_OUT)
+        context.services.sessions.close(context.session, "signed out")
+        context.session = None
+    return LogoutReply(seq=message.seq, uin=message.uin)
+
+
+def password_refusal(seq: str, uin: int) -> LoginReply:
+    """Return the answer to a wrong password."""
+    return LoginReply(seq=seq, uin=uin, result=1, reason=PASSWORD_ERROR)
+
+
+async def _check(context: Context, message: Login, seq: str, *, is_known: bool) -> Reply:
+    """Check the password; the reply carries `seq`."""
+    services, attempt = context.services, context.attempt
+    failures, address = services.limits.failures, address_key(context.peer.host)
+    if not is_known and not failures.spend(address):
+        attempt.add(Step.LIMITED, limit=_TOO_MANY)
+        return _refuse(context, message, seq, "limited", SLOW_DOWN)
+    try:
+        account = await services.accounts.authenticate(
+            message.uin, message.password_md5, context.peer.host
+        )
+    except NoSuchAccount:
+        return _unknown(context, message, seq)
+    except WrongPassword:
+        services.captchas.failed(message.uin, _key(context))
+        attempt.add(Step.WRONG_PASSWORD)
+        return _refuse(context, message, seq, "wrong_password", PASSWORD_ERROR)
+    except TooBusy:
+        attempt.add(Step.BUSY)
+        return _refuse(context, message, seq, "busy", BUSY)
+    except Suspended as error:
+        attempt.add(Step.SUSPENDED, reason=error.reason)
+        return _refuse(context, message, seq, "suspended", SUSPENDED)
+    if not is_known:
+        failures.repay(address)
+    if context.is_closed:
+        return refusal(message)
+    services.captchas.succeeded(message.uin, _key(context))
+    _open(context, message, account)
+    return _welcome(services, message, seq)
+
+
+def _open(context: Context, message: Login, account: Account) -> None:
+    services, sessions = context.services, context.services.sessions
+    if context.session is not None and context.session.uin != account.uin:
+        sessions.close(context.session, "somebody else signed in on the connection")
+    context.session = sessions.open(
+        account.uin,
+        _wanted_status(message),
+        context.wake,
+        context.ended,
+        place=context.place,
+        peer=str(context.peer),
+        attempt=context.attempt,
+    )
+    context.attempt.add(Step.SIGNED_IN)
+    services.metrics.sign_ins["accepted"] += 1
+    event(logger, logging.INFO, "signed in", peer=context.peer, uin=account.uin)
+    now = services.clock.date()
+    if account.last_seen is None or now - account.last_seen > _SEEN_EVERY:
+        services.store.change_account(account.uin, last_seen=now)
+
+
+def _show_picture(context: Context, waiting: Waiting, seq: str) -> Reply:
+    uin = waiting.message.uin
+    image = context.services.captchas.ask(uin, _key(context), waiting)
+    context.attempt.add(Step.CAPTCHA_SHOWN)
+    context.services.metrics.captchas["shown"] += 1
+    context.services.metrics.sign_ins["captcha"] += 1
+    return CaptchaChallenge(seq=seq, uin=uin, image=image)
+
+
+def _unknown(context: Context, message: Login, seq: str) -> Reply:
+    context.attempt.add(Step.UNKNOWN_NUMBER)
+    _note(context, message, "unknown")
+    reply = failure(message, NO_SUCH_NUMBER)
+    assert reply is not None
+    return replace(reply, seq=seq)
+
+
+def _refuse(context: Context, message: Login, seq: str, result: str, reason: str) -> Reply:
+    _note(context, message, result)
+    return LoginReply(seq=seq, uin=message.uin, result=1, reason=reason)
+
+
+def _key(context: Context) -> str:
+    """Return where its captchas are found, over HTTP from another connection, too (SETM)."""
+    return address_key(context.peer.place)
+
+
+def _note(context: Context, message: Login, result: str) -> None:
+    context.services.metrics.sign_ins[result] += 1
+    event(logger, logging.INFO, "sign-in refused", peer=context.peer, uin=message.uin, why=result)
+
+
+def _redirect(context: Context, message: Login) -> Reply | None:
+    """Return where to sign in, if this is the door that only says so (GAE)."""
+    config = context.services.config
+    if message.head.ver != "1.3" or context.peer.door not in map(str, config.redirector):
+        return None
+    door = config.listen[0]
+    host = config.advertise or context.peer.reached or door.host
+    return LoginRedirect(seq=message.seq, uin=message.uin, server=host, port=door.port)
+
+
+def _wanted_status(message: Login) -> Status:
+    """Return the status to begin with: hidden by LG (YIWO), any by ST (SETM), else online."""
+    if message.login_status == WireStatus.HIDDEN:
+        return Status.HIDDEN
+    return from_wire(message.status) or Status.ONLINE
+
+
+def _welcome(services: Services, message: Login, seq: str) -> LoginReply:
+    """Return the reply of the version asked in: 1.4 got SG and SSG, older ones COMP."""
+    config = services.config
+    reply = LoginReply(
+        seq=seq, uin=message.uin, result=0, heartbeat=config.heartbeat, lifetime=config.lifetime
+    )
+    if message.head.ver != "1.4":
+        return replace(reply, comp=COMP)
+    random = services.random(32)
+    sg = random[:4].hex() + "00000000" + random[4:28].hex()  # zeros as in the one full capture
+    ssg = str(1_000_000_000 + int.from_bytes(random[28:]) % 3_000_000_000)
+    return replace(reply, sg=sg, ssg=ssg)
