@@ -7,6 +7,9 @@ from kqq.server.friends import Friend, Friends, make_friends
 from kqq.server.store import Account, Store
 from stage import JULIET, PARIS, ROMEO
 
+TOO_LARGE = 10**19
+"""A number that SQLite cannot hold; clients may name it."""
+
 
 def test_make_friends(store: Store) -> None:
     """Two accounts become friends; doing it again changes nothing."""
@@ -39,7 +42,19 @@ def test_pages_say_whether_there_is_more(store: Store) -> None:
     assert friends.page(PARIS, 0, 2) == ([Friend(100, "n100", 1), Friend(200, "n200", 2)], True)
     assert friends.page(PARIS, 2, 2) == ([Friend(300, "n300", 3)], False)
     assert friends.page(PARIS, 1, 2)[1] is False
-    assert friends.numbers_after(PARIS, 0, 2) == ([100, 200], True)
-    assert friends.numbers_after(PARIS, 200, 2) == ([300], False)
-    assert friends.numbers_after(PARIS, 100, 2) == ([200, 300], False)
+    assert friends.page(PARIS, 3, 2) == friends.page(PARIS, TOO_LARGE, 2) == ([], False)
     assert friends.page(99, 0, 2) == ([], False)
+
+
+def test_pages_after_a_number(store: Store) -> None:
+    """A page goes on after a number, whether that is a friend's or not."""
+    for uin in (100, 200, 300):
+        store.add_account(Account(uin, f"n{uin}", uin // 100, ""), 0.0)
+        make_friends(store, PARIS, uin)
+    friends = Friends(store)
+    first, second, third = (Friend(n * 100, f"n{n * 100}", n) for n in (1, 2, 3))
+    assert friends.after(PARIS, 0, 2) == ([first, second], True)
+    assert friends.after(PARIS, 200, 2) == ([third], False)
+    assert friends.after(PARIS, 100, 2) == ([second, third], False)
+    assert friends.after(PARIS, 150, 1) == ([second], True)
+    assert friends.after(PARIS, 300, 2) == friends.after(PARIS, TOO_LARGE, 2) == ([], False)

@@ -1,12 +1,15 @@
 """Messages: stored before anybody is woken, deleted once delivered."""
 
+from pathlib import Path
+
 import pytest
 
 from kqq.errors import StoreError
+from kqq.server.config import Config
 from kqq.server.database import Database
 from kqq.server.friends import Friends
 from kqq.server.inbox import Inbox, InboxFull, NoSuchReceiver, NotFriends, TextTooLong
-from kqq.server.store import Store
+from kqq.server.store import Kind, Store
 from stage import JULIET, PARIS, ROMEO, ManualClock
 
 
@@ -17,13 +20,14 @@ def woken() -> list[tuple[int, int]]:
 
 
 @pytest.fixture
-def inbox(store: Store, woken: list[tuple[int, int]]) -> Inbox:
+def inbox(store: Store, woken: list[tuple[int, int]], tmp_path: Path) -> Inbox:
     """An inbox for three messages of ten signs."""
+    config = Config(data=tmp_path, text_limit=10, inbox_limit=3)
 
     def wake(uin: int) -> None:
         woken.append((uin, store.count_messages(uin, 100)))
 
-    return Inbox(store, Friends(store), ManualClock(), wake, text_limit=10, inbox_limit=3)
+    return Inbox(store, Friends(store), ManualClock(), wake, config)
 
 
 def texts(inbox: Inbox, uin: int, after: int = 0) -> list[str]:
@@ -45,15 +49,34 @@ async def test_message_is_stored_then_its_receiver_woken(
 
 
 @pytest.mark.parametrize(
-    ("to", "why"), [(PARIS, NotFriends), (ROMEO, NotFriends), (99, NoSuchReceiver)]
+    ("to", "why"),
+    [(PARIS, NotFriends), (ROMEO, NotFriends), (99, NoSuchReceiver), (10**19, NoSuchReceiver)],
 )
-async def test_only_friends_may_write(
-    inbox: Inbox, store: Store, to: int, why: type[Exception]
-) -> None:
+async def test_only_friends_may_write(inbox: Inbox, to: int, why: type[Exception]) -> None:
     """A stranger, oneself and nobody cannot be written to; nothing is stored."""
     with pytest.raises(why):
         inbox.send(ROMEO, to, "hi")
-    assert store.count_messages(to, 1) == 0
+    assert texts(inbox, to) == []
+
+
+async def test_who_lets_anyone_write(inbox: Inbox, store: Store) -> None:
+    """Whoever lets anyone write gets messages of strangers, and cannot write to them for that."""
+    await store.change_account(PARIS, who_may_write="anyone")
+    await inbox.send(ROMEO, PARIS, "hi")
+    assert texts(inbox, PARIS) == ["hi"]
+    with pytest.raises(NotFriends):
+        inbox.send(PARIS, ROMEO, "hi")
+
+
+async def test_kinds(inbox: Inbox) -> None:
+    """Notices wait among the messages, each as what it is, whoever it is from."""
+    await inbox.put(ROMEO, PARIS, "let me", Kind.REQUEST)
+    await inbox.put(10000, PARIS, "hear, hear", Kind.MESSAGE)
+    waiting = [(item.sender, item.text, item.kind) for item in inbox.waiting(PARIS, 0, 9)]
+    assert waiting == [
+        (ROMEO, "let me", Kind.REQUEST),
+        (10000, "hear, hear", Kind.MESSAGE),
+    ]
 
 
 async def test_text_limit(inbox: Inbox) -> None:
@@ -75,6 +98,29 @@ async def test_inbox_limit(inbox: Inbox) -> None:
     await inbox.send(JULIET, ROMEO, "back")  # by then the deletion is on disk, too
     await inbox.send(ROMEO, JULIET, "more")
     assert texts(inbox, JULIET) == ["1", "2", "more"]
+
+
+async def test_what_is_being_written_counts(inbox: Inbox) -> None:
+    """An inbox is not filled beyond its limit by being quicker than the disk."""
+    stored = [inbox.send(ROMEO, JULIET, str(number)) for number in range(3)]
+    with pytest.raises(InboxFull):
+        inbox.send(ROMEO, JULIET, "more")
+    inbox.check_room(ROMEO)
+    for future in stored:
+        await future
+    with pytest.raises(InboxFull):
+        inbox.check_room(JULIET)
+    assert texts(inbox, JULIET) == ["0", "1", "2"]
+
+
+async def test_what_is_owed_goes_into_a_full_inbox(inbox: Inbox) -> None:
+    """An answer that somebody has asked for is not lost because others have filled the inbox."""
+    for number in range(3):
+        await inbox.send(ROMEO, JULIET, str(number))
+    await inbox.put(PARIS, JULIET, "no", Kind.REFUSED, is_owed=True)
+    assert texts(inbox, JULIET) == ["0", "1", "2", "no"]
+    with pytest.raises(TextTooLong):
+        inbox.put(PARIS, JULIET, "a" * 11, Kind.REFUSED, is_owed=True)
 
 
 async def test_no_wake_for_what_is_not_on_disk(
@@ -117,3 +163,19 @@ async def test_delivered_is_deleted_and_not_begun_with_again(
     await database.write("SELECT 1")
     assert inbox.start(JULIET) == 0
     assert texts(inbox, JULIET) == ["2"]
+
+
+async def test_delivered_that_cannot_be_deleted_is_shown_again(
+    inbox: Inbox, database: Database
+) -> None:
+    """When a deletion fails, the message waits for the next session: rather twice than never."""
+    await inbox.send(ROMEO, JULIET, "hi")
+    database.execute(
+        "CREATE TRIGGER stuck BEFORE DELETE ON message BEGIN SELECT RAISE(ABORT, 'stuck'); END"
+    )
+    (message,) = inbox.waiting(JULIET, 0, 9)
+    inbox.delivered(JULIET, message.id)
+    assert inbox.start(JULIET) == message.id
+    await database.write("SELECT 1")
+    assert inbox.start(JULIET) == 0
+    assert texts(inbox, JULIET) == ["hi"]

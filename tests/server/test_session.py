@@ -1,43 +1,91 @@
 """Sessions: one to an account, woken when there is something, without queues of their own."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
-from kqq.server.friends import Friends
+from kqq.errors import StoreError
+from kqq.server.config import Config
+from kqq.server.friends import Friends, make_friends
 from kqq.server.inbox import Inbox
+from kqq.server.journal import Journal
 from kqq.server.presence import Presence, Status
-from kqq.server.session import Session, Sessions, StatusChange
+from kqq.server.session import Item, Session, Sessions, StatusChange
 from kqq.server.store import Store, Stored
 from stage import JULIET, PARIS, ROMEO, ManualClock
+
+HOME, WORK = "192.0.2.1", "198.51.100.7"
+LIFETIME = 300
 
 
 class House:
     """Sessions with all they need, and a note of what they were told."""
 
-    def __init__(self, store: Store) -> None:
-        self.sessions = Sessions()
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.clock = ManualClock()
+        self.config = Config(data=folder, lifetime=LIFETIME, inbox_limit=100)
+        self.journal = Journal(self.clock, 100)
+        self.sessions = Sessions(self.clock, self.config)
         friends = Friends(store)
         self.presence = Presence(friends, self.sessions.tell)
-        self.inbox = Inbox(
-            store, friends, ManualClock(), self.sessions.wake, text_limit=100, inbox_limit=100
-        )
+        self.inbox = Inbox(store, friends, self.clock, self.sessions.wake, self.config)
         self.sessions.serve(self.inbox, self.presence)
         self.notes: list[str] = []
 
-    def open(self, uin: int, status: Status = Status.ONLINE, name: str = "") -> Session:
-        """Open a session that notes what happens to it."""
+    def open(
+        self, uin: int, status: Status = Status.ONLINE, name: str = "", *, place: str | None = None
+    ) -> Session:
+        """Open a session that notes what happens to it; over HTTP if it has a place."""
         name = name or str(uin)
+        attempt = self.journal.begin(place or HOME, 50000, "kqq://a:1", "http" if place else "tcp")
         return self.sessions.open(
             uin,
             status,
-            lambda: self.notes.append(f"{name} woken"),
+            _nothing if place else lambda: self.notes.append(f"{name} woken"),
             lambda reason: self.notes.append(f"{name} ended: {reason}"),
+            place=place,
+            peer=f"{place or HOME}:50000",
+            attempt=attempt.is_of(uin),
         )
+
+    async def send(self, *texts: str) -> None:
+        """Have Juliet write to Romeo."""
+        for text in texts:
+            await self.inbox.send(JULIET, ROMEO, text)
+
+    def take(self, session: Session, most: int = 10) -> list[str]:
+        """Take things; return what each says."""
+        return words(self.sessions.take(session, most))
+
+    def steps(self, uin: int) -> list[str]:
+        """Return what the journal says of somebody, in words."""
+        return [
+            taken.step.words.format_map(taken.details)
+            for attempt in self.journal.of_uin(uin)
+            for taken in attempt.steps[1:]
+        ]
+
+
+def _nothing() -> None:
+    """A session over HTTP cannot be woken; all of them have the same function, as in posts."""
+
+
+def words(items: Sequence[Item]) -> list[str]:
+    """Return the texts of messages, and statuses by number."""
+    return [
+        item.text if isinstance(item, Stored) else f"{item.uin} {item.status.name}"
+        for item in items
+    ]
 
 
 @pytest.fixture
-def house(store: Store) -> House:
+def house(store: Store, tmp_path: Path) -> House:
     """A house of sessions."""
-    return House(store)
+    return House(store, tmp_path)
+
+
+# --- opening and closing -------------------------------------------------------------------------
 
 
 def test_session_is_awake_from_the_start(house: House) -> None:
@@ -47,6 +95,7 @@ def test_session_is_awake_from_the_start(house: House) -> None:
     assert house.notes == ["10001 woken"]
     assert len(house.sessions) == 1
     assert house.presence.seen(ROMEO) is Status.ONLINE
+    assert (session.began, session.heard) == (house.clock.now(), house.clock.now())
 
 
 def test_later_session_ends_the_older(house: House) -> None:
@@ -56,12 +105,16 @@ def test_later_session_ends_the_older(house: House) -> None:
     house.sessions.take(juliet, 10)
     house.notes.clear()
     newer = house.open(ROMEO, name="newer")
-    assert house.notes == ["older ended: signed in elsewhere", "newer woken"]
+    assert house.notes == ["older ended: signed in elsewhere: 192.0.2.1:50000", "newer woken"]
     assert (older.is_open, newer.is_open, len(house.sessions)) == (False, True, 2)
+    assert house.sessions.of(ROMEO) is newer
     house.sessions.close(older, "again")
     assert newer.is_open
     assert house.presence.seen(ROMEO) is Status.ONLINE
     assert house.sessions.take(juliet, 10) == []
+    assert house.steps(ROMEO) == [
+        "signed out, because the same number signed in from 192.0.2.1:50000"
+    ]
 
 
 def test_close_is_told_once(house: House) -> None:
@@ -72,60 +125,134 @@ def test_close_is_told_once(house: House) -> None:
     house.sessions.close(session, "again")
     assert house.notes == ["10001 ended: signed out"]
     assert len(house.sessions) == 0
+    assert house.sessions.of(ROMEO) is None
+    assert house.presence.seen(ROMEO) is Status.OFFLINE
+
+
+def test_all_and_how_many(house: House) -> None:
+    """Sessions are listed by number and counted by how they are connected."""
+    paris, romeo = house.open(PARIS, place=HOME), house.open(ROMEO)
+    assert house.sessions.all() == [romeo, paris]
+    assert house.sessions.count() == {"connection": 1, "http": 1}
+
+
+def test_session_without_an_attempt(house: House) -> None:
+    """Nothing is noted where nobody keeps a journal."""
+    ended: list[str] = []
+    for place in (HOME, WORK):
+        house.sessions.open(ROMEO, Status.ONLINE, _nothing, ended.append, place=place)
+    assert house.sessions.kick(ROMEO, "enough")
+    house.sessions.open(ROMEO, Status.ONLINE, _nothing, ended.append, place=HOME)
+    house.clock.advance(LIFETIME)
+    assert ended == ["signed in elsewhere: ", "enough", "silent for 300 s"]
+    assert len(house.sessions) == 0
+
+
+def test_nothing_happens_if_a_session_cannot_be_opened(house: House, store: Store) -> None:
+    """When friends cannot be read, the older session goes on."""
+    older = house.open(ROMEO)
+    store._database.execute("ALTER TABLE friend RENAME TO enemy")
+    house.notes.clear()
+    with pytest.raises(StoreError):
+        house.open(ROMEO, Status.AWAY, name="newer")
+    assert house.notes == []
+    assert house.sessions.of(ROMEO) is older
+    assert older.is_open
+
+
+def test_kick(house: House) -> None:
+    """The operator can end a session; who has none cannot lose it."""
+    house.open(ROMEO)
+    house.notes.clear()
+    assert house.sessions.kick(ROMEO, "enough")
+    assert not house.sessions.kick(ROMEO, "enough")
+    assert house.notes == ["10001 ended: enough"]
+    assert house.steps(ROMEO) == ["the server closed the connection: enough"]
     assert house.presence.seen(ROMEO) is Status.OFFLINE
 
 
 def test_nobody_is_woken_who_is_not_there(house: House) -> None:
     """Waking and telling somebody without a session does nothing."""
     house.sessions.wake(ROMEO)
-    house.sessions.tell(ROMEO, JULIET)
+    house.sessions.tell(ROMEO, JULIET, Status.ONLINE)
     assert house.notes == []
+
+
+# --- statuses ------------------------------------------------------------------------------------
 
 
 def test_only_the_latest_status_is_told(house: House) -> None:
     """Of each friend the latest status is told, in the order of the last changes."""
     romeo = house.open(ROMEO)
-    assert house.sessions.take(romeo, 10) == []
+    assert house.take(romeo) == []
     juliet = house.open(JULIET)
-    house.sessions.tell(ROMEO, PARIS)
+    house.sessions.tell(ROMEO, PARIS, Status.CALL_ME)
     house.presence.set(JULIET, Status.AWAY)
     house.presence.set(JULIET, Status.BUSY)
     assert house.sessions.take(romeo, 10) == [
-        StatusChange(PARIS, Status.OFFLINE),
+        StatusChange(PARIS, Status.CALL_ME),
         StatusChange(JULIET, Status.BUSY),
     ]
-    assert house.sessions.take(romeo, 10) == []
+    assert house.take(romeo) == []
     house.sessions.close(juliet, "signed out")
-    assert house.sessions.take(romeo, 10) == [StatusChange(JULIET, Status.OFFLINE)]
+    assert house.take(romeo) == ["10002 OFFLINE"]
+
+
+def test_status_that_is_again_as_it_was_told_is_told(house: House) -> None:
+    """Who went and came back is told as being there: the client may have asked in between."""
+    romeo, juliet = house.open(ROMEO), house.open(JULIET)
+    assert house.take(romeo) == ["10002 ONLINE"]
+    house.sessions.close(juliet, "lost")
+    house.open(JULIET)
+    assert house.take(romeo) == ["10002 ONLINE"]
+
+
+def test_session_starts_with_nothing_to_tell(house: House) -> None:
+    """A client asks for statuses when it signs in; what was before it is not told."""
+    first = house.open(ROMEO)
+    house.open(JULIET)
+    assert first.stale
+    assert house.take(house.open(ROMEO)) == []
+
+
+# --- messages ------------------------------------------------------------------------------------
 
 
 async def test_statuses_come_before_messages(house: House) -> None:
     """At most so many things are taken at once: statuses, then messages, each once."""
     romeo = house.open(ROMEO)
     house.open(JULIET)
-    for number in range(3):
-        await house.inbox.send(JULIET, ROMEO, str(number))
-    taken = house.sessions.take(romeo, 2)
-    assert taken[0] == StatusChange(JULIET, Status.ONLINE)
-    assert isinstance(taken[1], Stored)
-    assert taken[1].text == "0"
-    rest = house.sessions.take(romeo, 10)
-    assert [item.text for item in rest if isinstance(item, Stored)] == ["1", "2"]
-    assert house.sessions.take(romeo, 10) == []
+    await house.send("0", "1", "2")
+    assert house.take(romeo, 2) == ["10002 ONLINE", "0"]
+    assert house.take(romeo) == ["1", "2"]
+    assert house.take(romeo) == []
 
 
-async def test_full_of_statuses_leaves_messages(house: House) -> None:
+async def test_full_of_statuses_leaves_messages(house: House, store: Store) -> None:
     """When statuses fill what may be taken, messages wait for the next time."""
     romeo = house.open(ROMEO)
+    make_friends(store, ROMEO, PARIS)
     house.open(JULIET)
-    await house.inbox.send(JULIET, ROMEO, "hi")
-    assert house.sessions.take(romeo, 1) == [StatusChange(JULIET, Status.ONLINE)]
-    assert len(house.sessions.take(romeo, 1)) == 1
+    house.open(PARIS)
+    await house.send("hi")
+    assert [house.take(romeo, 1) for _ in range(4)] == [
+        ["10002 ONLINE"], ["10003 ONLINE"], ["hi"], [],
+    ]  # fmt: skip
+
+
+async def test_message_wakes(house: House) -> None:
+    """Who is signed in is woken by a message, a status, and by being told to look."""
+    house.open(ROMEO)
+    house.notes.clear()
+    await house.send("hi")
+    house.open(JULIET, name="Juliet")
+    house.sessions.wake(ROMEO)
+    assert house.notes == ["10001 woken", "10001 woken", "Juliet woken", "10001 woken"]
 
 
 async def test_message_stays_until_it_is_delivered(house: House, store: Store) -> None:
     """What a session took and did not deliver is there for the next; delivered is deleted."""
-    await house.inbox.send(JULIET, ROMEO, "hi")
+    await house.send("hi")
     lost = house.open(ROMEO)
     assert len(house.sessions.take(lost, 10)) == 1
     house.sessions.close(lost, "lost")
@@ -137,5 +264,188 @@ async def test_message_stays_until_it_is_delivered(house: House, store: Store) -
     house.sessions.delivered(session, items[-1].id)
     # Before the deletion is on disk, a later session does not get it either.
     assert house.sessions.take(house.open(ROMEO), 10) == []
-    await house.inbox.send(JULIET, ROMEO, "again")
+    await house.send("again")
     assert store.count_messages(ROMEO, 10) == 1
+
+
+# --- what did not arrive -------------------------------------------------------------------------
+
+
+async def test_what_is_given_back_is_taken_again(house: House) -> None:
+    """What did not reach the client is taken again, in order, with what came after it."""
+    romeo = house.open(ROMEO, place=HOME)
+    house.open(JULIET)
+    await house.send("0", "1")
+    items = house.sessions.take(romeo, 10)
+    await house.send("2")
+    house.sessions.give_back(romeo, items)
+    assert house.take(romeo) == ["10002 ONLINE", "0", "1", "2"]
+    assert house.take(romeo) == []
+
+
+async def test_a_part_is_given_back(house: House) -> None:
+    """What did not fit into an answer comes with the next one."""
+    romeo = house.open(ROMEO, place=HOME)
+    await house.send("0", "1", "2")
+    items = house.sessions.take(romeo, 10)
+    house.sessions.give_back(romeo, items[1:])
+    assert house.take(romeo) == ["1", "2"]
+
+
+async def test_what_has_arrived_meanwhile_is_not_taken_again(house: House) -> None:
+    """A second answer brought it, too; the first is found lost before the disk has noticed."""
+    romeo = house.open(ROMEO, place=HOME)
+    await house.send("0", "1")
+    items = house.sessions.take(romeo, 10)
+    assert isinstance(items[-1], Stored)
+    house.sessions.delivered(romeo, items[-1].id)
+    house.sessions.give_back(romeo, items)
+    assert house.take(romeo) == []
+    await house.send("2")
+    assert house.take(romeo) == ["2"]
+
+
+def test_given_back_is_never_an_old_status(house: House) -> None:
+    """Whoever changed since the answer was lost is told as they are now."""
+    romeo, juliet = house.open(ROMEO, place=HOME), house.open(JULIET)
+    lost = house.sessions.take(romeo, 10)
+    house.sessions.close(juliet, "signed out")
+    house.sessions.give_back(romeo, lost)
+    assert house.take(romeo) == ["10002 OFFLINE"]  # told since, and not taken yet
+    house.open(JULIET, Status.AWAY)
+    assert house.take(romeo) == ["10002 AWAY"]
+    house.sessions.give_back(romeo, lost)
+    assert house.take(romeo) == ["10002 AWAY"]  # told since, and taken: it is said again
+
+
+async def test_given_back_shows_no_stranger(house: House, store: Store) -> None:
+    """Who is a friend no more is offline, whatever the lost answer said."""
+    romeo = house.open(ROMEO, place=HOME)
+    house.open(JULIET)
+    lost = house.sessions.take(romeo, 10)
+    await store.delete_friends(ROMEO, JULIET)
+    house.sessions.give_back(romeo, lost)
+    assert house.take(romeo) == ["10002 OFFLINE"]
+
+
+# --- over HTTP -----------------------------------------------------------------------------------
+
+
+def test_found_by_place_and_number(house: House) -> None:
+    """A request over HTTP belongs to the session of its number from its own place only."""
+    session = house.open(ROMEO, place=HOME)
+    house.open(JULIET)
+    assert house.sessions.find(ROMEO, HOME) is session
+    assert house.sessions.find(ROMEO, WORK) is None
+    assert house.sessions.find(PARIS, HOME) is None
+    assert house.sessions.find(JULIET, HOME) is None  # a connection is found by itself
+    house.sessions.close(session, "signed out")
+    assert house.sessions.find(ROMEO, HOME) is None
+
+
+def test_silence_ends_a_session_over_http(house: House) -> None:
+    """It ends a lifetime after something was heard, and not before; a connection does not."""
+    session = house.open(ROMEO, place=HOME)
+    juliet = house.open(JULIET)
+    house.clock.advance(LIFETIME - 1)
+    session.heard = house.clock.now()
+    house.clock.advance(LIFETIME - 1)
+    assert house.sessions.of(ROMEO) is session
+    house.sessions.take(juliet, 10)
+    house.clock.advance(1)
+    assert house.sessions.of(ROMEO) is None
+    assert house.notes[-2:] == ["10001 ended: silent for 300 s", "10002 woken"]
+    assert house.take(juliet) == ["10001 OFFLINE"]
+    assert house.steps(ROMEO) == ["the session expired, because nothing came for too long"]
+    house.clock.advance(10 * LIFETIME)
+    assert juliet.is_open
+    assert house.clock.due == 0
+
+
+def test_no_timer_is_left_behind(house: House) -> None:
+    """Whatever ends a session over HTTP, it is not waited for any more."""
+    house.sessions.close(house.open(ROMEO, place=HOME), "signed out")
+    assert house.clock.due == 0
+    for place in (HOME, HOME, WORK):
+        house.open(ROMEO, place=place)
+        assert house.clock.due == 1
+    house.open(ROMEO)
+    assert house.clock.due == 0
+
+
+async def test_who_signs_in_again_from_the_same_place_goes_on(house: House) -> None:
+    """COMPAT(SET_MQQ): a sign-in before every command loses nothing and repeats nothing."""
+    older = house.open(ROMEO, place=HOME)
+    await house.send("0")
+    items = house.sessions.take(older, 10)
+    await house.send("1")
+    house.open(JULIET)
+    settled: list[str] = []
+    older.settle = lambda: settled.append("settled")
+    newer = house.open(ROMEO, place=HOME)
+    assert (older.is_open, newer.is_open) == (False, True)
+    assert house.notes[-1] == "10001 ended: signed in again"
+    assert house.steps(ROMEO) == []
+    assert newer.settle is not None
+    newer.settle()
+    assert settled == ["settled"]
+    assert house.take(newer) == ["10002 ONLINE", "1"]
+    house.sessions.give_back(newer, items)
+    assert house.take(newer) == ["0", "1"]
+
+
+async def test_who_signs_in_again_on_the_same_connection_goes_on(house: House) -> None:
+    """ZNQQ and QQBot sign in again on their socket; nothing is pushed to them twice."""
+    woken: list[str] = []
+
+    def wake() -> None:
+        woken.append("woken")
+
+    older = house.sessions.open(ROMEO, Status.ONLINE, wake, woken.append)
+    await house.send("0")
+    assert house.take(older) == ["0"]
+    house.open(JULIET)
+    newer = house.sessions.open(ROMEO, Status.ONLINE, wake, woken.append)
+    assert "signed in again" in woken
+    assert house.take(newer) == ["10002 ONLINE"]
+
+
+@pytest.mark.parametrize(("first", "second"), [(HOME, WORK), (HOME, None), (None, HOME)])
+async def test_who_signs_in_elsewhere_starts_anew(
+    house: House, first: str | None, second: str | None
+) -> None:
+    """Over HTTP or not, another place gets all that is not known to have arrived."""
+    older = house.open(ROMEO, place=first)
+    await house.send("0")
+    assert house.take(older) == ["0"]
+    house.open(JULIET)
+    newer = house.open(ROMEO, place=second)
+    assert not older.is_open
+    assert (newer.settle, newer.stale) == (None, {})
+    assert f"10001 ended: signed in elsewhere: {second or HOME}:50000" in house.notes
+    assert house.take(newer) == ["0"]
+
+
+@pytest.mark.parametrize("ends", ["signed out", "signed in elsewhere", "silent"])
+async def test_what_has_arrived_is_settled_before_the_end(house: House, ends: str) -> None:
+    """An answer that the client has, but nobody has looked, is not shown by the next session."""
+    session = house.open(ROMEO, place=HOME)
+    await house.send("0", "1")
+    item = house.sessions.take(session, 1)[-1]
+    assert isinstance(item, Stored)
+
+    def settle() -> None:
+        assert house.sessions.of(ROMEO) is session
+        assert session.is_open
+        session.settle = None
+        house.sessions.delivered(session, item.id)
+
+    session.settle = settle
+    if ends == "signed out":
+        house.sessions.close(session, ends)
+        house.sessions.close(session, ends)
+    elif ends == "silent":
+        house.clock.advance(LIFETIME)
+    newer = house.open(ROMEO, place=WORK)
+    assert house.sessions.all() == [newer]
+    assert house.take(newer) == ["1"]

@@ -71,14 +71,18 @@ class Inbox:
                 raise NotFriends
         return self.put(sender, to, text, Kind.MESSAGE)
 
-    def put(self, sender: int, to: int, text: str, kind: Kind) -> asyncio.Future[int]:
+    def put(
+        self, sender: int, to: int, text: str, kind: Kind, *, is_owed: bool = False
+    ) -> asyncio.Future[int]:
         """Store a message or notice, whoever it is from; as `send`, without asking if it may be.
 
+        What is owed, since the receiver has asked for it, goes into a full inbox, too.
         Raises InboxFull or TextTooLong.
         """
         if len(text) > self._config.text_limit:
             raise TextTooLong
-        self.check_room(to)
+        if not is_owed:
+            self.check_room(to)
         stored = self._store.add_message(sender, to, text, self._clock.date(), kind)
         self._writing[to] += 1
 

@@ -45,6 +45,10 @@ class Presence:
         """Return what others see of `uin`."""
         return self._statuses.get(uin, Status.OFFLINE).seen
 
+    def seen_by(self, friend: int, uin: int) -> Status:
+        """Return what `friend` sees of `uin`; who is no friend sees nobody."""
+        return self.seen(uin) if self._friends.are(friend, uin) else Status.OFFLINE
+
     def own(self, uin: int) -> Status:
         """Return the status that somebody gave themselves; for the server's operator only."""
         return self._statuses.get(uin, Status.OFFLINE)

@@ -52,7 +52,8 @@ class Session:
     heard: float = 0.0
     stale: dict[int, Status] = field(default_factory=dict)
     settle: Callable[[], None] | None = None
-    """Over HTTP: have what the last answer brought be marked as delivered, or given back."""
+    """Over HTTP: have what the last answer brought be marked as delivered, or given back. It is
+    called before more is taken, and before the session ends for good."""
     expiry: Timer | None = None
     is_open: bool = True
 
@@ -109,8 +110,12 @@ class Sessions:
         Where it is the same connection, or over HTTP the same place, that signs in again (SET_MQQ
         does before each command), the new session goes on where the older one was.
         """
-        older = self._of.get(uin)
-        now = self._clock.now()
+        older, now = self._of.get(uin), self._clock.now()
+        goes_on = (
+            older is not None and older.place == place and (place is not None or older.wake == wake)
+        )
+        if older is not None and not goes_on:
+            self._settle(older)
         start = self._inbox.start(uin)
         session = Session(uin, wake, ended, start, place, peer, attempt, now, now)
         self._presence.set(uin, status)  # first, since it may fail, and nothing is changed then
@@ -118,7 +123,7 @@ class Sessions:
         if place is not None:
             self._await_expiry(session)
         if older is not None:
-            if older.wake == wake or (place is not None and older.place == place):
+            if goes_on:
                 session.cursor, session.stale = older.cursor, older.stale
                 session.settle = older.settle
                 self._end(older, "signed in again")
@@ -130,6 +135,7 @@ class Sessions:
     def close(self, session: Session, reason: str) -> None:
         """End a session; does nothing to one that has ended."""
         if session.is_open:
+            self._settle(session)
             del self._of[session.uin]
             self._end(session, reason)
             self._presence.leave(session.uin)
@@ -141,7 +147,11 @@ class Sessions:
             session.wake()
 
     def tell(self, uin: int, about: int, status: Status) -> None:
-        """Have the session of `uin`, if there is one, learn the status of `about`."""
+        """Have the session of `uin`, if there is one, learn the status of `about`.
+
+        Only the latest is told. It is told even if it is the one told last, since the client may
+        have asked for statuses in between.
+        """
         session = self._of.get(uin)
         if session is not None:
             session.stale.pop(about, None)
@@ -153,7 +163,8 @@ class Sessions:
         stored: list[Stored] = []
         if len(session.stale) < most:
             room = most - len(session.stale)
-            stored = self._inbox.waiting(session.uin, session.cursor, room)
+            after = max(session.cursor, self._inbox.start(session.uin))  # given back, and arrived
+            stored = self._inbox.waiting(session.uin, after, room)
         changed = list(islice(session.stale, most))
         items: list[Item] = [StatusChange(uin, session.stale.pop(uin)) for uin in changed]
         if stored:
@@ -161,12 +172,15 @@ class Sessions:
         return items + stored
 
     def give_back(self, session: Session, items: Sequence[Item]) -> None:
-        """Say that `items`, taken by this session before, did not reach the client."""
+        """Say that `items`, taken by this session before, did not reach the client.
+
+        Of a friend the status of now is told again: the one that was taken may be old.
+        """
         for item in items:
             if isinstance(item, Stored):
                 session.cursor = min(session.cursor, item.id - 1)
-            else:
-                session.stale.setdefault(item.uin, item.status)
+            elif item.uin not in session.stale:
+                session.stale[item.uin] = self._presence.seen_by(session.uin, item.uin)
 
     def delivered(self, session: Session, last: int) -> None:
         """Say that all messages up to the id `last` have arrived; they are deleted."""
@@ -181,6 +195,11 @@ class Sessions:
             session.attempt.add(Step.CLOSED, reason=reason)
         self.close(session, reason)
         return True
+
+    def _settle(self, session: Session) -> None:
+        """See to it that what has arrived is not shown by the next session once more."""
+        if session.settle is not None:
+            session.settle()
 
     def _end(self, session: Session, reason: str, step: Step | None = None, **details: str) -> None:
         if step is not None and session.attempt is not None:

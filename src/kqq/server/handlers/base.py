@@ -7,7 +7,7 @@ loop, it is a coroutine.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from kqq.protocol import Command, Reply, failure
@@ -69,6 +69,7 @@ class Services:
     journal: Journal
     metrics: Metrics
     doors: list[Listen]  # those that are open, with their real ports
+    redirectors: list[Listen] = field(default_factory=list)  # the same of those that send elsewhere
 
 
 @dataclass(frozen=True, slots=True)

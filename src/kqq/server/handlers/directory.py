@@ -15,7 +15,7 @@ def server_config(context: Context) -> bytes:
     config = context.services.config
     host = config.advertise or context.peer.reached
     host = f"[{host}]" if ":" in host else host
-    ports = [door.port for door in context.services.doors if not door.is_tls]
+    ports = list(dict.fromkeys(door.port for door in context.services.doors if not door.is_tls))
     return encode(
         ServerConfig(
             count=2 * len(ports),

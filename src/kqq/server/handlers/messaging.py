@@ -1,5 +1,7 @@
 """Messages: CLTMSG, GetMsgEx, and the pushes that bring what waits."""
 
+import asyncio
+
 from kqq.protocol import (
     CltMsg,
     CltMsgReply,
@@ -11,7 +13,6 @@ from kqq.protocol import (
     escape,
 )
 from kqq.server.handlers.base import (
-    NOT_SIGNED_IN,
     After,
     Answer,
     Context,
@@ -39,16 +40,23 @@ def clt_msg(context: Context, message: CltMsg) -> Answer:
         services.metrics.refused["messages_rate"] += 1
         return refusal(message)
     stored = services.inbox.send(message.uin, message.to, message.text)
-    services.metrics.messages_stored += 1
+
+    def count(done: asyncio.Future[int]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            services.metrics.messages_stored += 1
+
+    stored.add_done_callback(count)
     return After(CltMsgReply(seq=message.seq, uin=message.uin), stored)
 
 
 @handles(GetMsgEx)
 def get_msg_ex(context: Context, message: GetMsgEx) -> Answer:
-    """Give what waits: statuses first, then messages, oldest first; with nothing only `MN=0`."""
+    """Give what waits: statuses first, then messages, oldest first; with nothing only `MN=0`.
+
+    COMPAT(SET_MQQ): it skips empty texts and counts wrongly then, so an empty one is a blank.
+    """
     services, session = context.services, context.session
-    if session is None:
-        return refusal(message, NOT_SIGNED_IN)
+    assert session is not None, "dispatch lets nobody in who is not signed in"
     if session.settle is not None:
         session.settle()
     taken = services.sessions.take(session, services.config.take_limit)
@@ -62,7 +70,7 @@ def get_msg_ex(context: Context, message: GetMsgEx) -> Answer:
         count=len(items),
         types=tuple(_type(item) for item in items),
         numbers=tuple(_sender(item) for item in items),
-        texts=tuple(_text(item) for item in items),
+        texts=tuple(_text(item) or " " for item in items),
     )
     return Taken(reply, session, tuple(items))
 

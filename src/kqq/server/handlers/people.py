@@ -44,7 +44,7 @@ def finger(context: Context, message: Finger) -> Reply:
     wanted = {"age": message.age, "sex": message.sex, "province": message.province}
     services = context.services
     found, more = services.profiles.search(
-        {name: value for name, value in wanted.items() if value},
+        {name: value.strip() for name, value in wanted.items() if value and value.strip()},
         message.uin,
         services.config.friends_per_page,
     )

@@ -5,6 +5,7 @@ ago, or a password that the server made for a phone); has the address failed too
 picture be read first; is the password right; is the account suspended.
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass, replace
 
@@ -39,6 +40,7 @@ from kqq.server.store import Account
 
 PASSWORD_ERROR = "Password error"  # noqa: S105  # the words SETM looks for
 SLOW_DOWN = "Too many tries; wait some minutes"
+NO_PICTURE = "This client cannot show the picture"
 BUSY = "Server busy; try again"
 SUSPENDED = "Account suspended"
 EXPIRED = "Picture expired; sign in again"
@@ -46,6 +48,7 @@ COMP = "NOKIA8F3A18D6E27"
 """What 1.1 sign-ins were answered with (JAVA), the same for everybody; nobody knows what for. That
 1.0, 1.2 and 1.3 get it, too, is OURS."""
 _TOO_MANY = "too many sign-ins from this address failed"
+_NO_PICTURE = "a picture must be read first, and clients of version {} cannot show one"
 _SEEN_EVERY = 3600.0
 """Seconds between two notes of when an account was last seen."""
 
@@ -75,7 +78,7 @@ async def login(context: Context, message: Login) -> Reply:
         return redirect
     if not services.store.account_exists(message.uin):
         services.captchas.failed(message.uin, _key(context))
-        if not services.limits.failures.spend(address_key(context.peer.host)):
+        if not services.limits.failures.spend(_address(context)):
             context.attempt.add(Step.LIMITED, limit=_TOO_MANY)
             return _refuse(context, message, message.seq, "limited", SLOW_DOWN)
         return _unknown(context, message, message.seq)
@@ -85,8 +88,10 @@ async def login(context: Context, message: Login) -> Reply:
     if is_asked and captchas.wanted(message.uin, _key(context)):
         if message.head.ver == "1.4":
             return _show_picture(context, Waiting(message), message.seq)
-        context.attempt.add(Step.LIMITED, limit="too many failures, and no picture can be shown")
-        return _refuse(context, message, message.seq, "limited", SLOW_DOWN)
+        context.attempt.add(Step.LIMITED, limit=_NO_PICTURE.format(message.head.ver))
+        is_always = captchas.rules().asked is Asked.ALWAYS
+        reason = NO_PICTURE if is_always else SLOW_DOWN
+        return _refuse(context, message, message.seq, "limited", reason)
     return await _check(context, message, message.seq, is_known=is_known)
 
 
@@ -94,31 +99,38 @@ async def login(context: Context, message: Login) -> Reply:
 async def captcha_answer(context: Context, message: CaptchaAnswer) -> Reply:
     """Finish the sign-in that waits, with a Login line (ZN QB); or show another picture (SETM).
 
-    OURS: the line carries the `SEQ` of the answer; which it was nobody knows.
+    OURS: the line carries the `SEQ` of the answer; which it was nobody knows. Who is signed in
+    already, as when the answer is sent twice, is told so.
     """
     services, key = context.services, _key(context)
     context.attempt = context.attempt.is_of(message.uin)
     waiting = services.captchas.held(message.uin, key)
     if waiting is None:
+        session = context.session
+        if session is not None and session.is_open and session.uin == message.uin:
+            return _welcome(services, message, message.seq)
         context.attempt.add(Step.CAPTCHA_EXPIRED)
         services.metrics.captchas["expired"] += 1
         return LoginReply(seq=message.seq, uin=message.uin, result=1, reason=EXPIRED)
     if services.captchas.answer(message.uin, key, message.letters) is None:
         context.attempt.add(Step.CAPTCHA_WRONG)
-        services.limits.failures.owe(address_key(context.peer.host))
         services.metrics.captchas["wrong"] += 1
         return _show_picture(context, waiting, message.seq)
     context.attempt.add(Step.CAPTCHA_RIGHT)
+    services.limits.failures.repay(_address(context))
     services.metrics.captchas["right"] += 1
-    return await _check(context, waiting.message, message.seq, is_known=False)
+    is_known = services.accounts.knows(message.uin, waiting.message.password_md5)
+    return await _check(context, waiting.message, message.seq, is_known=is_known)
 
 
 @handles(Logout)
 def logout(context: Context, message: Logout) -> Reply:
     """End the session; somebody not signed in is answered the same (HACK)."""
-    if context.session is not None and context.session.uin == message.uin:
-        context.attempt.add(Step.SIGNED_OUT)
-        context.services.sessions.close(context.session, "signed out")
+    session = context.session
+    if session is not None and session.uin == message.uin:
+        if session.is_open and session.attempt is not None:
+            session.attempt.add(Step.SIGNED_OUT)
+        context.services.sessions.close(session, "signed out")
         context.session = None
     return LogoutReply(seq=message.seq, uin=message.uin)
 
@@ -129,10 +141,13 @@ def password_refusal(seq: str, uin: int) -> LoginReply:
 
 
 async def _check(context: Context, message: Login, seq: str, *, is_known: bool) -> Reply:
-    """Check the password; the reply carries `seq`."""
+    """Check the password; the reply carries `seq`.
+
+    A failure is taken once it is one: after a restart all who share an address sign in at once. It
+    is one to leave before the answer, too, or checks would cost nothing.
+    """
     services, attempt = context.services, context.attempt
-    failures, address = services.limits.failures, address_key(context.peer.host)
-    if not is_known and not failures.spend(address):
+    if not is_known and not _may_fail(context):
         attempt.add(Step.LIMITED, limit=_TOO_MANY)
         return _refuse(context, message, seq, "limited", SLOW_DOWN)
     try:
@@ -141,7 +156,11 @@ async def _check(context: Context, message: Login, seq: str, *, is_known: bool) 
         )
     except NoSuchAccount:
         return _unknown(context, message, seq)
+    except asyncio.CancelledError:
+        services.limits.failures.owe(_address(context))
+        raise
     except WrongPassword:
+        services.limits.failures.owe(_address(context))
         services.captchas.failed(message.uin, _key(context))
         attempt.add(Step.WRONG_PASSWORD)
         return _refuse(context, message, seq, "wrong_password", PASSWORD_ERROR)
@@ -151,8 +170,6 @@ async def _check(context: Context, message: Login, seq: str, *, is_known: bool) 
     except Suspended as error:
         attempt.add(Step.SUSPENDED, reason=error.reason)
         return _refuse(context, message, seq, "suspended", SUSPENDED)
-    if not is_known:
-        failures.repay(address)
     if context.is_closed:
         return refusal(message)
     services.captchas.succeeded(message.uin, _key(context))
@@ -182,7 +199,11 @@ def _open(context: Context, message: Login, account: Account) -> None:
 
 
 def _show_picture(context: Context, waiting: Waiting, seq: str) -> Reply:
+    """Show a picture; until it is read it costs the address one failure."""
     uin = waiting.message.uin
+    if not context.services.limits.failures.spend(_address(context)):
+        context.attempt.add(Step.LIMITED, limit=_TOO_MANY)
+        return _refuse(context, waiting.message, seq, "limited", SLOW_DOWN)
     image = context.services.captchas.ask(uin, _key(context), waiting)
     context.attempt.add(Step.CAPTCHA_SHOWN)
     context.services.metrics.captchas["shown"] += 1
@@ -203,6 +224,20 @@ def _refuse(context: Context, message: Login, seq: str, result: str, reason: str
     return LoginReply(seq=seq, uin=message.uin, result=1, reason=reason)
 
 
+def _address(context: Context) -> str:
+    """Return what its failures are counted by."""
+    return address_key(context.peer.host)
+
+
+def _may_fail(context: Context) -> bool:
+    """Return whether the address has a failure left, and leave it there."""
+    failures, address = context.services.limits.failures, _address(context)
+    has_one = failures.spend(address)
+    if has_one:
+        failures.repay(address)
+    return has_one
+
+
 def _key(context: Context) -> str:
     """Return where its captchas are found, over HTTP from another connection, too (SETM)."""
     return address_key(context.peer.place)
@@ -215,12 +250,14 @@ def _note(context: Context, message: Login, result: str) -> None:
 
 def _redirect(context: Context, message: Login) -> Reply | None:
     """Return where to sign in, if this is the door that only says so (GAE)."""
-    config = context.services.config
-    if message.head.ver != "1.3" or context.peer.door not in map(str, config.redirector):
+    services = context.services
+    if message.head.ver != "1.3" or context.peer.door not in map(str, services.redirectors):
         return None
-    door = config.listen[0]
-    host = config.advertise or context.peer.reached or door.host
-    return LoginRedirect(seq=message.seq, uin=message.uin, server=host, port=door.port)
+    plain = [door for door in services.doors if not door.is_tls]
+    if not plain:
+        return None
+    host = services.config.advertise or context.peer.reached
+    return LoginRedirect(seq=message.seq, uin=message.uin, server=host, port=plain[0].port)
 
 
 def _wanted_status(message: Login) -> Status:
@@ -230,7 +267,7 @@ def _wanted_status(message: Login) -> Status:
     return from_wire(message.status) or Status.ONLINE
 
 
-def _welcome(services: Services, message: Login, seq: str) -> LoginReply:
+def _welcome(services: Services, message: Login | CaptchaAnswer, seq: str) -> LoginReply:
     """Return the reply of the version asked in: 1.4 got SG and SSG, older ones COMP."""
     config = services.config
     reply = LoginReply(
