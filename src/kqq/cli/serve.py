@@ -1,6 +1,7 @@
 """`kqq serve`."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -83,6 +84,10 @@ async def _serve(config: "Config", read: Callable[[], "Config"], *, verbose: boo
         loop.add_signal_handler(number, told.put_nowait, number)
     has_terminal = _is_terminal()
     async with Server(config) as server:
+        # What is there now stays, and need not be looked through again; a message makes no circles.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 20)
         for door in server.listening:
             click.echo(f"listening {door}")
         click.echo("ready")

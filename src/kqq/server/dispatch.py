@@ -5,6 +5,7 @@ is on the wire. Every command gets an answer, since some clients wait for one fo
 except where the real servers were seen to say nothing (HACK, WEI).
 """
 
+import asyncio
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from uuid import uuid4
 
 from kqq.errors import StoreError
 from kqq.protocol import Command, Failure, Login, Reply, Unreadable, failure, show
+from kqq.protocol.declare import REQUESTS
 from kqq.server.handlers import HANDLERS, After, Answer, Context, Taken, password_refusal, refusal
 from kqq.server.handlers.base import NO_SUCH_NUMBER, NOT_SIGNED_IN, REFUSED
 from kqq.server.inbox import InboxFull, NoSuchReceiver, NotFriends, TextTooLong
 from kqq.server.journal import Step
-from kqq.server.limits import address_key
+from kqq.server.limits import Rates, address_key
 from kqq.server.logs import event
 from kqq.server.requests import NotAsked, RequestRefused
 
@@ -69,18 +71,20 @@ def dispatch(context: Context, message: Command | Unreadable) -> Dispatched:
     metrics = context.services.metrics
     if isinstance(message, Unreadable):
         metrics.unreadable_lines += 1
+        if message.command:
+            known = REQUESTS.get(message.command.lower())
+            metrics.commands[known.command if known is not None else "unknown"] += 1
         return Dispatched(_answer_unreadable(context, message), is_nonsense=True)
     metrics.commands[message.command] += 1
     is_early = not is_signed_in(context, message.uin)
     if is_early and not message.spec.before_sign_in:
-        context.attempt = context.attempt.is_of(message.uin)
-        context.attempt.add(Step.EARLY, command=message.command)
+        _note(context, message.uin, Step.EARLY, command=message.command)
         metrics.refused["not_signed_in"] += 1
         return Dispatched(refusal(message, NOT_SIGNED_IN), is_nonsense=True)
     repeats, line = context.services.repeats, message.line
     if message.spec.once and line is not None:
         remembered = repeats.recall(message.uin, line.text)
-        if remembered is not None:
+        if remembered is not None and not _has_failed(remembered):
             return Dispatched(remembered)
     try:
         answer = HANDLERS[type(message)](context, message)
@@ -89,7 +93,9 @@ def dispatch(context: Context, message: Command | Unreadable) -> Dispatched:
     if isinstance(answer, Coroutine):
         return Dispatched(_guarded(context, message, answer))
     if message.spec.once and line is not None and not isinstance(answer, Failure):
-        repeats.remember(message.uin, line.text, answer)
+        stored = answer.stored if isinstance(answer, After) else None
+        final = answer.reply if isinstance(answer, After) else None
+        repeats.remember(message.uin, line.text, answer, stored=stored, final=final)
     return Dispatched(answer, is_early)
 
 
@@ -97,7 +103,7 @@ async def settled(context: Context, message: Command, answer: Answer) -> Reply:
     """Wait for whatever `answer` waits for, and return the reply that is then true."""
     if isinstance(answer, After):
         try:
-            await answer.stored
+            await asyncio.shield(answer.stored)  # what is being written is, whoever waits for it
         except Exception as error:  # noqa: BLE001  # as in dispatch
             return refused(context, message, error)
         return answer.reply
@@ -114,10 +120,21 @@ def is_signed_in(context: Context, uin: int) -> bool:
 
 def slow_down(context: Context) -> float:
     """Spend one command; return the seconds to wait before it may be handled, 0.0 for none."""
+    rates, key = _purse(context)
+    return rates.owe(key)
+
+
+def forgive(context: Context) -> None:
+    """Take back what `slow_down` has spent for a command that was not handled after all."""
+    rates, key = _purse(context)
+    rates.repay(key)
+
+
+def _purse(context: Context) -> tuple[Rates, str]:
     session, limits = context.session, context.services.limits
-    if session is None:
-        return limits.strangers.owe(address_key(context.peer.host))
-    return limits.commands.owe(str(session.uin))
+    if session is None or not session.is_open:
+        return limits.strangers, address_key(context.peer.host)
+    return limits.commands, str(session.uin)
 
 
 def refused(context: Context, message: Command, error: Exception) -> Reply:
@@ -127,14 +144,30 @@ def refused(context: Context, message: Command, error: Exception) -> Reply:
     if found is not None:
         res, why = found
         metrics.refused[why] += 1
-        event(logger, logging.INFO, "refused", peer=context.peer, uin=message.uin,
-              command=message.command, why=why)  # fmt: skip
+        is_ours = isinstance(error, StoreError)
+        event(logger, logging.ERROR if is_ours else logging.INFO, "refused", peer=context.peer,
+              uin=message.uin, command=message.command, why=error if is_ours else why)  # fmt: skip
         return refusal(message, res)
     metrics.refused["failed"] += 1
     line = show(message.line.encode()) if message.line is not None else repr(message)
     event(logger, logging.ERROR, "failed", error=error, id=uuid4().hex[:8], peer=context.peer,
           line=line)  # fmt: skip
     return refusal(message)
+
+
+def _has_failed(answer: Answer) -> bool:
+    """Return whether what was to be stored could not be; that is not remembered."""
+    if not isinstance(answer, After) or not answer.stored.done():
+        return False
+    return answer.stored.cancelled() or answer.stored.exception() is not None
+
+
+def _note(context: Context, uin: int | None, step: Step, **details: str) -> None:
+    """Note what somebody did who is not signed in; where somebody else is, it is theirs to know."""
+    session = context.session
+    if uin is not None and (session is None or not session.is_open):
+        context.attempt = context.attempt.is_of(uin)
+    context.attempt.add(step, **details)
 
 
 async def _guarded(context: Context, message: Command, answer: Coroutine[Any, Any, Reply]) -> Reply:
@@ -155,10 +188,9 @@ def _answer_unreadable(context: Context, message: Unreadable) -> Reply | None:
     line = show(message.line.encode())
     event(logger, logging.INFO, "unreadable", peer=context.peer, why=why, line=line)
     answer = failure(message, REFUSED)
-    if not is_signed_in(context, answer.uin if answer is not None else 0):
-        if answer is not None:
-            context.attempt = context.attempt.is_of(answer.uin)
-        context.attempt.add(Step.UNREADABLE, line=line, rule=why)
+    if answer is None or not is_signed_in(context, answer.uin):
+        uin = None if answer is None else answer.uin
+        _note(context, uin, Step.UNREADABLE, line=line, rule=why)
     if answer is None:
         return None
     wrong = {problem.key for problem in message.problems}

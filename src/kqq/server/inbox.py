@@ -8,6 +8,7 @@ message, never loses it. Notices about friends wait in the same inbox, in the or
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from typing import Literal
 
 from kqq.server.clock import Clock
 from kqq.server.config import Config
@@ -34,7 +35,7 @@ class TextTooLong(Exception):
 class Inbox:
     """The messages that wait; `wake(uin)` is called when there is something to take.
 
-    `counted(n)` is called when `n` more were delivered.
+    `counted("stored", n)` and `counted("delivered", n)` are called when so many more were.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Inbox:
         wake: Callable[[int], None],
         config: Config,
         *,
-        counted: Callable[[int], None] = lambda _: None,
+        counted: Callable[[Literal["stored", "delivered"], int], None] = lambda _, __: None,
     ) -> None:
         self._store = store
         self._friends = friends
@@ -91,6 +92,8 @@ class Inbox:
             if not self._writing[to]:
                 del self._writing[to]
             if not done.cancelled() and done.exception() is None:
+                if kind is Kind.MESSAGE:
+                    self._counted("stored", 1)
                 self._wake(to)
 
         stored.add_done_callback(written)
@@ -111,15 +114,24 @@ class Inbox:
         return self._store.messages_after(uin, after, most)
 
     def delivered(self, uin: int, last: int) -> None:
-        """Delete what was handed over: all up to the id `last`."""
-        if last <= self._delivered.get(uin, 0):
-            return
-        self._delivered[uin] = last
+        """Delete what was handed over: all up to the id `last`.
 
+        While a deletion is being written, all that arrives waits for one more.
+        """
+        before = self._delivered.get(uin, 0)
+        if last > before:
+            self._delivered[uin] = last
+            if not before:
+                self._delete(uin, last)
+
+    def _delete(self, uin: int, last: int) -> None:
         def deleted(done: asyncio.Future[int]) -> None:
-            if not done.cancelled() and done.exception() is None:
-                self._counted(done.result())
-            if self._delivered.get(uin) == last:
+            is_done = not done.cancelled() and done.exception() is None
+            if is_done:
+                self._counted("delivered", done.result())
+            if is_done and self._delivered[uin] > last:
+                self._delete(uin, self._delivered[uin])
+            else:
                 del self._delivered[uin]
 
         self._store.delete_messages(uin, last).add_done_callback(deleted)

@@ -6,6 +6,7 @@ until somebody asks for them.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -80,9 +81,12 @@ class Metrics:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._process)
 
-    def delivered(self, count: int) -> None:
-        """Count messages that have arrived."""
-        self.messages_delivered += count
+    def count_messages(self, what: Literal["stored", "delivered"], count: int) -> None:
+        """Count messages that were stored, or have arrived."""
+        if what == "stored":
+            self.messages_stored += count
+        else:
+            self.messages_delivered += count
 
     def render(self) -> bytes:
         """Return all numbers in the text format of Prometheus."""

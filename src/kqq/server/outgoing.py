@@ -1,21 +1,29 @@
 """Lines on their way to one client, in order, each as the client can take it.
 
 COMPAT(ZNQQ, QQBot, yiwoSDK): they take each read for one message, so each line is a write of its
-own, and lines stand apart. Who has shown such habits (a bare LF, junk before a line) gets a breath
-between any two lines. Others get the next line once they have spoken, their system has acknowledged
-the last one, or a breath has passed. Who pipelines reads streams, and gets all that is due at once.
+own. Who has shown such habits (a bare LF, junk before a line) gets a breath between any two lines.
+Others get a reply and a push apart: the second once they have spoken, their system has acknowledged
+the first, or a breath has passed. Who pipelines reads streams, and gets all that is due at once.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from kqq.server.clock import Clock, Timer
 from kqq.server.config import Config
 from kqq.server.handover import Handover
 
 _LOOK = 0.005
-"""Seconds after which to look again whether a line was acknowledged."""
+"""Seconds after which to look whether a line was acknowledged; each further look waits twice as
+long, since thousands of clients far away may be waited for at once."""
+
+
+class _Said(NamedTuple):
+    data: bytes
+    last: int | None
+    is_push: bool
 
 
 class Outgoing:
@@ -23,7 +31,9 @@ class Outgoing:
 
     `emptied` is called when nothing waits any more, `handed_over` when messages were written.
 
-    `pipelines` and `old_habits` say what the client has shown; the caller keeps them up to date.
+    `pipelines` and `old_habits` say what the client has shown, never both; the caller keeps them up
+    to date, and calls `pause` and `resume` when the transport does: what that still holds would
+    come to the client in one piece with what is written behind it.
     """
 
     def __init__(
@@ -42,33 +52,59 @@ class Outgoing:
         self._config = config
         self._emptied = emptied
         self._handed_over = handed_over
-        self._waiting: deque[tuple[bytes, int | None]] = deque()
-        self._is_apart = True  # nothing was said since the client spoke
+        self._waiting: deque[_Said] = deque()
+        self._last: bool | None = None  # whether a push was said last, None since the client spoke
         self._quiet_until = 0.0
+        self._look = _LOOK
+        self._is_paused = False
         self._joining = False  # a write of what waits is due
         self._timer: Timer | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def say(self, data: bytes, last: int | None = None) -> None:
-        """Write a line in its turn; `last` is the id of the message that ends with it."""
+    def say(self, data: bytes, last: int | None = None, *, is_push: bool = False) -> None:
+        """Write a line in its turn; `last` is the id of the message that ends with it.
+
+        COMPAT(yiwoSDK): it takes whatever comes after a command for the answer, so a reply does not
+        wait behind pushes; but one that brings messages does, since these arrive in order.
+        """
         if self._transport.is_closing():
             return
-        self._waiting.append((data, last))
+        if not (self._waiting or self.pipelines) and self._may_write(is_push=is_push):
+            self._last = is_push
+            self._write(data, last)
+            return
+        said = _Said(data, last, is_push)
+        if self.old_habits and not is_push and last is None:
+            replies = (at for at, other in enumerate(self._waiting, 1) if not other.is_push)
+            self._waiting.insert(max(replies, default=0), said)
+        else:
+            self._waiting.append(said)
         if self.pipelines:
             if not self._joining:
                 self._joining = True
                 asyncio.get_running_loop().call_soon(self._join)
-        elif len(self._waiting) == 1:
-            self._release()
+        else:
+            self._await()
 
     def heard(self) -> None:
         """The client has spoken, so it has read what came before."""
-        if self.pipelines or not self.old_habits:
-            self._is_apart = True
-            if self._waiting:
+        if not self.old_habits:
+            self._last = None
+            if not self._joining:
                 self._release()
+
+    def pause(self) -> None:
+        """Write no more: the client leaves unread what it was sent."""
+        self._is_paused = True
+        self._stop_timer()
+
+    def resume(self) -> None:
+        """Go on: all that was written is with the system, since just now."""
+        self._is_paused = False
+        self._quiet_until = self._clock.now() + self._config.breath
+        self._release()
 
     def flush(self) -> None:
         """Write all that waits, because nothing can be awaited any more."""
@@ -78,9 +114,13 @@ class Outgoing:
     def forget(self) -> None:
         """Let go of what waits."""
         self._waiting.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_timer()
+
+    def disown(self) -> None:
+        """Their session is over: drop the pushes, and note no more which messages arrive."""
+        replies = (said for said in self._waiting if not said.is_push)
+        self._waiting = deque(said._replace(last=None) for said in replies)
+        self.handover.forget()
 
     def _join(self) -> None:
         self._joining = False
@@ -89,38 +129,59 @@ class Outgoing:
     def _release(self) -> None:
         """Write what may be written now, and see to the rest later."""
         had = bool(self._waiting)
-        if self.pipelines:
+        if self.pipelines and not self._is_paused:
             self._write_all()
-        while self._waiting and self._may_write():
-            self._write(*self._waiting.popleft())
-            self._is_apart = False
-            self._quiet_until = self._clock.now() + self._config.breath
-        if self._waiting and self._timer is None:
-            wait = max(self._quiet_until - self._clock.now(), 0.0)
-            wait = wait if self.old_habits else min(wait, _LOOK)
-            self._timer = self._clock.later(wait, self._due)
-        if had and not self._waiting:
+        while self._waiting and self._may_write(is_push=self._waiting[0].is_push):
+            said = self._waiting.popleft()
+            self._last = said.is_push
+            self._write(said.data, said.last)
+        if self._waiting:
+            self._await()
+        elif had:
+            self._stop_timer()
             self._emptied()
 
-    def _may_write(self) -> bool:
+    def _may_write(self, *, is_push: bool) -> bool:
+        if self._is_paused:
+            return False
         if self._clock.now() >= self._quiet_until:
             return True
-        return not self.old_habits and (self._is_apart or self.handover.is_acknowledged)
+        if self.old_habits:
+            return False
+        is_alike = self._last is None or self._last == is_push
+        return is_alike or self.handover.is_acknowledged
+
+    def _await(self) -> None:
+        """Look again later, unless `resume` will."""
+        if self._timer is None and not self._is_paused:
+            wait = self._quiet_until - self._clock.now()
+            if not self.old_habits:
+                wait = min(wait, self._look)
+                self._look *= 2
+            self._timer = self._clock.later(wait, self._due)
 
     def _due(self) -> None:
         self._timer = None
         self._release()
 
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _write_all(self) -> None:
         if self._waiting:
-            ids = [last for _, last in self._waiting if last is not None]
-            joined = b"".join(data for data, _ in self._waiting)
+            ids = [said.last for said in self._waiting if said.last is not None]
+            joined = b"".join([said.data for said in self._waiting])
+            self._last = self._waiting[-1].is_push
             self._waiting.clear()
             self._write(joined, ids[-1] if ids else None)
 
     def _write(self, data: bytes, last: int | None) -> None:
         if self._transport.is_closing():
             return
+        self._quiet_until = self._clock.now() + self._config.breath
+        self._look = _LOOK
         self._transport.write(data)
         self.handover.wrote(len(data))
         if last is not None:

@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kqq.errors import LocalProtocolError
-from kqq.protocol import Closed, Command, Connection, Event, Message, Reply, Role, Unreadable
+from kqq.protocol import (
+    Closed,
+    Command,
+    Connection,
+    Event,
+    Message,
+    Push,
+    Reply,
+    Role,
+    Unreadable,
+)
 from kqq.protocol import LoginReply as SignInReply
 from kqq.server.clock import Timer
 from kqq.server.dispatch import Budget, dispatch, refused, slow_down
@@ -36,7 +46,7 @@ class _Pending:
     """A reply in its turn.
 
     `stored` is what must be on disk first, `greets` the session that may be pushed to after it,
-    `items` what it carries.
+    `items` what it carries: no push may be said before them.
     """
 
     message: Command | Unreadable
@@ -44,6 +54,7 @@ class _Pending:
     stored: asyncio.Future[int] | None = None
     greets: Session | None = None
     items: tuple[Item, ...] = field(default=())
+    is_awaited: bool = False
 
 
 class Phone(asyncio.Protocol):
@@ -61,9 +72,12 @@ class Phone(asyncio.Protocol):
         self._events: deque[Event] = deque()
         self._replies: deque[_Pending] = deque()
         self._ending: str | None = None  # the reason, once nothing more will be read
+        self._lingers = False  # it ends only once what was pushed has arrived
         self._busy: asyncio.Task[None] | None = None
         self._working = False  # a turn of work is due
         self._pumping = False  # a look for pushes is due
+        self._marking = False  # a look for what has arrived is due
+        self._carrying = 0  # replies that wait and carry what pushes must come after
         self._is_full = False  # the client leaves bytes unread
         self._is_reading = True
         self._unread: Timer | None = None
@@ -82,7 +96,7 @@ class Phone(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)  # so that an empty buffer is told at once
         self._connection = Connection(Role.SERVER)
         self._outgoing = Outgoing(
-            transport, self._clock, self._config, self.wake, self._mark_delivered
+            transport, self._clock, self._config, self._emptied, self._mark_soon
         )
         self._handover = self._outgoing.handover
         self._nonsense = Budget(
@@ -110,6 +124,7 @@ class Phone(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client leaves bytes unread."""
         self._is_full = True
+        self._outgoing.pause()
         self._unread = self._clock.later(self._config.slow_reader_time, self._cut_off)
         self._choose_reading()
 
@@ -118,6 +133,7 @@ class Phone(asyncio.Protocol):
         self._is_full = False
         if self._unread is not None:
             self._unread.cancel()
+        self._outgoing.resume()
         self._mark_delivered()
         self._flush()
         self._work()
@@ -157,12 +173,9 @@ class Phone(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._pump)
 
     def close(self, reason: str) -> None:
-        """Close in good order: once what was written has arrived."""
-        self._ending = self._ending or reason
-        self._outgoing.flush()
-        self._mark_delivered()
-        if not self._handover.is_waiting:
-            self._transport.close()
+        """Close in good order: once what was accepted is answered, and what was pushed arrived."""
+        self._lingers = True  # not for long: the server cuts off who takes its time
+        self._finish(self._ending or reason)
 
     def abort(self) -> None:
         """Close at once; what the client has not read is lost to it."""
@@ -173,6 +186,10 @@ class Phone(asyncio.Protocol):
         if self._ending is None:
             event(logger, logging.INFO, "session ended", peer=self._context.peer, why=reason)
             self._await_sign_in()
+            session = self._context.session
+            current = self._services.sessions.of(session.uin) if session is not None else None
+            if current is None or current.wake != self.wake:  # else they signed in again right here
+                self._outgoing.disown()
 
     # --- reading and answering
 
@@ -185,9 +202,13 @@ class Phone(asyncio.Protocol):
                 break
             self._handle(self._events.popleft())
         if (self._events or self._came) and not self._is_stopped():
+            self._work_soon()
+        self._choose_reading()
+
+    def _work_soon(self) -> None:
+        if not self._working:
             self._working = True
             asyncio.get_running_loop().call_soon(self._work_again)
-        self._choose_reading()
 
     def _work_again(self) -> None:
         self._working = False
@@ -231,14 +252,15 @@ class Phone(asyncio.Protocol):
         elif isinstance(answer, After):
             assert isinstance(occurred, Command)
             self._replies.append(_Pending(occurred, answer.reply, answer.stored))
-            answer.stored.add_done_callback(lambda _: self._flush())
+            self._flush()
         elif isinstance(answer, Taken):
             self._replies.append(_Pending(occurred, answer.reply, items=answer.items))
+            self._carrying += 1
             self._flush()
         elif answer is not None and self._replies:  # it waits behind those, in order
             self._replies.append(_Pending(occurred, answer))
         elif answer is not None:
-            self._say(answer)
+            self._reply(occurred, answer)
 
     def _go_on(self) -> None:
         self._slowed = None
@@ -265,28 +287,52 @@ class Phone(asyncio.Protocol):
             reply = first.reply
             if first.stored is not None:
                 if not first.stored.done():
+                    self._await_stored(first, first.stored)
                     break
                 error = first.stored.exception()
                 if isinstance(error, Exception) and isinstance(first.message, Command):
                     reply = refused(self._context, first.message, error)
             self._replies.popleft()
-            self._say(reply, first.items)
+            self._reply(first.message, reply, first.items)
+            if first.items:
+                self._carrying -= 1
+                self.wake()
             if first.greets is not None:
                 if self._greeted is not None and self._greeted.uin != first.greets.uin:
-                    self._handover.forget()
+                    self._outgoing.disown()
                 self._greeted = first.greets
                 self.wake()
         if was_waiting:
-            self._work()
-        if self._ending is not None and not self._replies and not self._context.is_closed:
-            self._outgoing.flush()
-            self._transport.close()
+            self._work_soon()
+        if self._ending is not None and not self._replies:
+            self._close()
+
+    def _await_stored(self, first: _Pending, stored: asyncio.Future[int]) -> None:
+        """Go on when the first is on disk; one transaction writes many, so that is enough."""
+        if not first.is_awaited:
+            first.is_awaited = True
+            stored.add_done_callback(lambda _: self._flush())
+
+    def _reply(
+        self, message: Command | Unreadable, reply: Reply, items: tuple[Item, ...] = ()
+    ) -> None:
+        try:
+            self._say(reply, items)
+        except LocalProtocolError as error:  # nothing that was accepted should come to this
+            assert isinstance(message, Command)
+            self._say(refused(self._context, message, error))
 
     def _say(self, message: Message, items: tuple[Item, ...] = ()) -> None:
         data = self._connection.send(message, self._clock.now())
         self._services.metrics.bytes_out += len(data)
         ids = [item.id for item in items if isinstance(item, Stored)]
-        self._outgoing.say(data, ids[-1] if ids else None)
+        self._outgoing.say(data, ids[-1] if ids else None, is_push=isinstance(message, Push))
+
+    def _emptied(self) -> None:
+        """All that was to say is written: go on with what waited for it."""
+        self.wake()
+        if not self._is_reading:
+            self._work_soon()
 
     # --- pushing
 
@@ -296,9 +342,12 @@ class Phone(asyncio.Protocol):
         session = self._greeted
         if session is None or not session.is_open or self._is_full or self._ending is not None:
             return
+        if self._carrying:
+            return  # it is woken again when those are said
         if self._outgoing and not self._outgoing.pipelines:
             return  # it is woken again when that is written
-        most = self._config.take_limit if self._outgoing.pipelines else 1
+        # Who needs a breath between lines gets the statuses that are true by then.
+        most = 1 if self._connection.old_habits else self._config.take_limit
         items = self._services.sessions.take(session, most)
         for item in items:
             self._pushes += 1
@@ -312,13 +361,25 @@ class Phone(asyncio.Protocol):
         if len(items) == most:
             self.wake()
 
+    def _mark_soon(self) -> None:
+        """Look once for all messages that are written in this turn."""
+        if not self._marking:
+            self._marking = True
+            asyncio.get_running_loop().call_soon(self._mark)
+
+    def _mark(self) -> None:
+        self._marking = False
+        self._mark_delivered()
+
     def _mark_delivered(self) -> None:
         """Delete what has arrived, unless the session has ended; look again for what has not."""
         if not self._handover.is_waiting or self._transport.is_closing():
             return  # what was written to a connection that broke is still to be delivered
         last = self._handover.arrived()
-        session = self._greeted
-        if last is not None and session is not None and session.is_open:
+        session, greeted = self._context.session, self._greeted
+        # Who has just signed in again is not greeted yet, and is still the same.
+        is_theirs = session is not None and greeted is not None and session.uin == greeted.uin
+        if last is not None and session is not None and is_theirs and session.is_open:
             self._services.sessions.delivered(session, last)
         if self._handover.is_waiting and self._looking is None:
             self._looking = self._clock.later(self._config.arrival_time, self._look_again)
@@ -326,8 +387,8 @@ class Phone(asyncio.Protocol):
     def _look_again(self) -> None:
         self._looking = None
         self._mark_delivered()
-        if self._ending is not None and not self._handover.is_waiting:
-            self._transport.close()
+        if self._lingers and not self._replies:
+            self._close()
 
     # --- ending
 
@@ -335,7 +396,15 @@ class Phone(asyncio.Protocol):
         """Close once the replies that wait for the disk are said."""
         self._ending = reason
         if not self._replies:
-            self._outgoing.flush()
+            self._close()
+
+    def _close(self) -> None:
+        """Write what waits, and close; or else look again later."""
+        if self._context.is_closed or self._transport.is_closing():
+            return
+        self._outgoing.flush()
+        self._mark_delivered()
+        if not (self._lingers and self._handover.is_waiting):
             self._transport.close()
 
     def _refuse_more(self, reason: str) -> None:

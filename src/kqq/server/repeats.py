@@ -4,16 +4,23 @@
 byte, within seconds does: DEL sends a request up to three times while the answer is late.
 """
 
+import asyncio
 import hashlib
-from collections import OrderedDict
-from typing import Generic, TypeVar
+from collections import OrderedDict, deque
+from typing import Generic, NamedTuple, TypeVar
 
 from kqq.server.clock import Clock
 from kqq.server.config import Config
 
 Answer = TypeVar("Answer")
-_KEPT = 20_000
+_KEPT = 5_000
 """Answers remembered; when more come within the time, the oldest is forgotten."""
+
+
+class _Awaited(NamedTuple, Generic[Answer]):
+    key: bytes
+    stored: asyncio.Future[int]
+    final: Answer
 
 
 class Repeats(Generic[Answer]):
@@ -22,28 +29,57 @@ class Repeats(Generic[Answer]):
     def __init__(self, clock: Clock, config: Config) -> None:
         self._clock = clock
         self._config = config
-        self._kept: OrderedDict[bytes, tuple[float, Answer]] = OrderedDict()
+        # Apart, since Python's collector looks through what holds other things, but not through
+        # floats and bytes, and there may be thousands.
+        self._answers: dict[bytes, Answer] = {}
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+        self._awaited: deque[_Awaited[Answer]] = deque()
+        self._asked: tuple[int, str, bytes] = (0, "", b"")
 
     def recall(self, uin: int, line: str) -> Answer | None:
         """Return what this line of `uin` was answered a moment ago, None if it is a new one."""
-        found = self._kept.get(_key(uin, line))
-        if found is None or found[0] <= self._clock.now():
+        key = _key(uin, line)
+        self._asked = (uin, line, key)
+        until = self._until.get(key)
+        if until is None or until <= self._clock.now():
             return None
-        return found[1]
+        return self._answers[key]
 
-    def remember(self, uin: int, line: str, answer: Answer) -> None:
-        """Keep an answer for `repeat_time`."""
-        now, key = self._clock.now(), _key(uin, line)
-        self._kept.pop(key, None)
-        self._kept[key] = (now + self._config.repeat_time, answer)
-        while self._kept:
-            oldest = next(iter(self._kept))
-            if len(self._kept) <= _KEPT and self._kept[oldest][0] > now:
+    def remember(
+        self,
+        uin: int,
+        line: str,
+        answer: Answer,
+        *,
+        stored: asyncio.Future[int] | None = None,
+        final: Answer | None = None,
+    ) -> None:
+        """Keep an answer for `repeat_time`; once `stored` is done, `final` takes its place."""
+        asked = self._asked
+        key = asked[2] if asked[1] is line and asked[0] == uin else _key(uin, line)
+        now = self._clock.now()
+        self._answers[key] = answer
+        self._until.pop(key, None)
+        self._until[key] = now + self._config.repeat_time
+        if stored is not None and final is not None:
+            self._awaited.append(_Awaited(key, stored, final))
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """Let go of what is too old or too much, and of writes that are done."""
+        while self._awaited and self._awaited[0].stored.done():
+            key, stored, final = self._awaited.popleft()
+            if key in self._answers and not stored.cancelled() and stored.exception() is None:
+                self._answers[key] = final
+        while self._until:
+            oldest, until = next(iter(self._until.items()))
+            if len(self._until) <= _KEPT and until > now:
                 break
-            del self._kept[oldest]
+            del self._until[oldest]
+            del self._answers[oldest]
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._until)
 
 
 def _key(uin: int, line: str) -> bytes:

@@ -1,7 +1,5 @@
 """Messages: CLTMSG, GetMsgEx, and the pushes that bring what waits."""
 
-import asyncio
-
 from kqq.protocol import (
     CltMsg,
     CltMsgReply,
@@ -40,12 +38,6 @@ def clt_msg(context: Context, message: CltMsg) -> Answer:
         services.metrics.refused["messages_rate"] += 1
         return refusal(message)
     stored = services.inbox.send(message.uin, message.to, message.text)
-
-    def count(done: asyncio.Future[int]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            services.metrics.messages_stored += 1
-
-    stored.add_done_callback(count)
     return After(CltMsgReply(seq=message.seq, uin=message.uin), stored)
 
 
