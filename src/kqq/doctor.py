@@ -34,7 +34,7 @@ from kqq.server import Config, Listen, Server, diagnosis
 from kqq.server.accounts import add_account, new_proof
 from kqq.server.admin import SYSTEM, NoServer
 from kqq.server.admin_door import ask
-from kqq.server.backup import is_claimed
+from kqq.server.claim import is_claimed
 from kqq.server.database import database_path
 from kqq.server.diagnosis import Finding, ok, problem, warning
 from kqq.server.friends import make_friends

@@ -17,12 +17,12 @@ from kqq.server.backup import (
     back_up,
     damage,
     form_of,
-    is_claimed,
     newest_form,
     open_database,
     restore,
     strangeness,
 )
+from kqq.server.claim import is_claimed
 from kqq.server.database import Database, database_path, migrations
 from kqq.server.store import Store
 from stage import JULIET, ROMEO, add_person

@@ -5,7 +5,6 @@ database of one moment, no write of the server has it begin anew, and in WAL mod
 up. `VACUUM INTO` would give the same, but could not say how far it is.
 """
 
-import fcntl
 import os
 import sqlite3
 import tempfile
@@ -16,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kqq.errors import ConfigError, StoreError
+from kqq.server.claim import claim
 from kqq.server.database import database_path, migrations, prepare_folder
 
 Progress = Callable[[int, int], None]
@@ -85,20 +85,6 @@ def restore(
         except OSError as error:
             raise StoreError(f"cannot write in {data}: {error.strerror}") from error
     return contents, kept
-
-
-def is_claimed(data: Path) -> bool:
-    """Return whether a server uses a data folder, or something else that must be alone there."""
-    try:
-        lock = (data / "lock").open(encoding="utf-8")
-    except FileNotFoundError:
-        return False
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 # --- what a file is ------------------------------------------------------------------------------
@@ -239,21 +225,12 @@ def _refuse_overwriting(file: Path, *, force: bool) -> None:
 
 @contextmanager
 def _claimed(data: Path) -> Iterator[None]:
-    """Keep servers from the data folder, as they keep each other (`Server.start`)."""
-    path = data / "lock"
-    try:
-        lock = path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"cannot write in {data}: {error.strerror}") from error
-    with lock:
+    """Keep servers from the data folder, as they keep each other."""
+    with claim(data, f"a server uses {data}; stop it, then restore") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"a server uses {data}; stop it, then restore") from None
-        try:
-            _give(path, data)
+            _give(Path(lock.name), data)
         except OSError as error:
-            raise StoreError(f"cannot give {path} to the owner of {data}: {error}") from error
+            raise StoreError(f"cannot give {lock.name} to the owner of {data}: {error}") from error
         yield
 
 

@@ -229,10 +229,11 @@ class Config:
     """Messages that may wait for one account."""
 
     friends_per_page: int = setting(50, live=True, low=1, high=_LONGEST_PAGE)
-    """Entries in a page of SIMPLEINFO2 and QUERY_STAT2; 50 as the real servers had it (VB)."""
+    """Entries in a page of SIMPLEINFO2, QUERY_STAT2 and QUERY_STAT; 50 as the real servers had it
+    (VB)."""
 
     list_limit: int = setting(120, live=True, low=1, high=_LONGEST_LIST)
-    """Numbers in an answer to LIST and QUERY_STAT; 120 as the real servers had it."""
+    """Numbers in an answer to LIST; 120 as the real servers had it (CS11)."""
 
     repeat_time: float = setting(10.0, live=True, low=0)
     """Seconds in which the very same line of a command that must not be done twice gets the
@@ -272,7 +273,7 @@ class Config:
     sign_ins_burst: int = setting(100, live=True, low=1)
     """Sign-ins that may fail at once from an address before `sign_ins_rate` counts."""
 
-    hashes_waiting: int = setting(500, live=True, low=1)
+    hashes_waiting: int = setting(4000, live=True, low=1)
     """Sign-ins that may wait for their password to be checked; more are refused."""
 
     requests_per_day: int = setting(100, live=True, low=0)
@@ -328,6 +329,9 @@ class Config:
                 raise ConfigError(why)
         if self.redirector and not self.listen:
             raise ConfigError("redirector: there is no door in `listen` to send phones on to")
+        for entry in self.sms:
+            if not (entry.name and entry.address and entry.text):
+                raise ConfigError(f"sms: {entry} cannot be; give each a name, address and text")
         for key, doors in (("listen", self.listen), ("redirector", self.redirector)):
             for door in doors:
                 if door.is_tls and (self.certificate is None or self.key is None):

@@ -18,6 +18,8 @@ from kqq.server.store import Kind, Store
 
 LONGEST_WORDS = 256
 """Characters of a request or a refusal."""
+_FORGOTTEN = 60 * 86400.0
+"""Seconds after which a request that was not answered is in nobody's way."""
 _WAITING = 100
 """Requests that may wait for the answer of one account; more would bury somebody well known."""
 
@@ -175,7 +177,8 @@ class Requests:
             raise NotAsked if self._store.account_exists(asker) else NoSuchReceiver
 
     def _is_full(self, other: int) -> bool:
-        return len(self._store.requests_to(other, _WAITING)) >= _WAITING
+        since = self._clock.date() - _FORGOTTEN
+        return len(self._store.requests_to(other, _WAITING, since)) >= _WAITING
 
 
 class _Soon:

@@ -279,10 +279,16 @@ class Store:
         )
         return [int(row[0]) for row in rows]  # type: ignore[arg-type]
 
-    def requests_to(self, asked: int, most: int) -> list[int]:
-        """Return the numbers of at most `most` people who wait for an answer of `asked`."""
+    def requests_to(self, asked: int, most: int, since: float = 0.0) -> list[int]:
+        """Return the numbers of at most `most` people who wait for an answer of `asked`.
+
+        Those who asked before the date `since` are left out.
+        """
         rows = self._database.fetch(
-            "SELECT asker FROM request WHERE asked = ? ORDER BY asker LIMIT ?", asked, most
+            "SELECT asker FROM request WHERE asked = ? AND at >= ? ORDER BY asker LIMIT ?",
+            asked,
+            since,
+            most,
         )
         return [int(row[0]) for row in rows]  # type: ignore[arg-type]
 
