@@ -1,156 +1,68 @@
-"""Performs plays (`.kqq`): in memory with a clock moved by hand, and over TCP."""
+"""Performs plays (`.kqq`): in memory with a clock moved by hand, and with a server in a process.
 
+In both places people speak lines on a connection, or post each line over HTTP on one of its own,
+and each comes from an address of their own.
+"""
+
+import hashlib
 import itertools
 import re
-import tempfile
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Protocol
 
-import pytest
-
-from kqq.client import Address, Tcp
+from kqq.errors import PlayError
 from kqq.protocol import Line, Role, ServerMsg, Status, UpdateStat, decode, escape
 from kqq.protocol.transcript import Play, Statement, parse_play
-from kqq.server.database import Database, database_path
-from kqq.server.store import Store
-from process import Process
-from stage import MD5, WAIT, XP, Stage, Wire, add_person
+from kqq.server.profiles import PROFILE
+from kqq.server.store import SETTABLE, Account
+from places import FIRST_NUMBER, PLACES, InProcess, Place, Shared, a_folder
+from stage import MD5, XP
+from ways import Nothing, Way
 
-FIRST_NUMBER = 10001
-A_LITTLE = 0.01  # seconds; less than the breath that clients with old habits get
-
-
-class Place(Protocol):
-    """Where a play is performed."""
-
-    @property
-    def store(self) -> Store:
-        """The store of the server."""
-
-    async def start(self) -> None:
-        """Start the server."""
-
-    async def open(self) -> Wire:
-        """Return a new connection."""
-
-    async def restart(self) -> None:
-        """Stop the server in good order, start it on the same data."""
-
-    async def die(self) -> None:
-        """Lose the server, start another on the same data."""
-
-    async def advance(self, seconds: float) -> None:
-        """Move the clock."""
-
-    async def settle(self, actor: "Actor") -> None:
-        """Have everything come that `actor` will get without somebody doing more."""
-
-    async def close(self) -> None:
-        """Stop the server."""
+MESSAGE, REQUEST, ACCEPTED, REFUSED = 9, 2, 3, 4
+"""`MT` of what comes."""
+PUSHES = {"server_msg", "update_stat"}
+_ALONE = re.compile(r"set |restarts|dies")
+_SETTING = re.compile(r'(\w+)=("[^"]*"|\S+)')
 
 
-class InMemory:
-    """A server in memory."""
-
-    def __init__(self, folder: Path) -> None:
-        self._stage = Stage(folder)
-
-    async def start(self) -> None:
-        """Start the server."""
-        await self._stage.start()
-
-    @property
-    def store(self) -> Store:
-        """The store of the server."""
-        return self._stage.store
-
-    async def open(self) -> Wire:
-        """Return a new connection."""
-        return self._stage.connect()
-
-    async def restart(self) -> None:
-        """Stop the server in good order, start it on the same data."""
-        await self._stage.restart()
-
-    async def die(self) -> None:
-        """Lose the server, start another on the same data."""
-        await self._stage.die()
-
-    async def advance(self, seconds: float) -> None:
-        """Move the clock."""
-        await self._stage.advance(seconds)
-
-    async def settle(self, actor: "Actor") -> None:
-        """Let the loop become idle; then all that was written is here."""
-        await self._stage.advance(A_LITTLE)
-        assert actor.wire is not None
-        actor.sort(*map(Line, actor.wire.waiting()))
-
-    async def close(self) -> None:
-        """Stop the server."""
-        await self._stage.__aexit__(None, None, None)
+@cache
+def quick_proof() -> str:
+    """Return a proof of everybody's password that is quick to check, since many sign in here."""
+    key = hashlib.scrypt(MD5.lower().encode(), salt=b"play", n=2, r=1, p=1, dklen=32)
+    return f"scrypt$1$1$1${b'play'.hex()}${key.hex()}"
 
 
-class OverTcp:
-    """A server in a process of its own, on a loopback port."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    async def start(self) -> None:
-        """Start the server, and open its data beside it as `kqq account` does."""
-        self._process = Process(self._folder)
-        self._database = Database(database_path(self._folder))
-        self.store = Store(self._database)
-
-    async def open(self) -> Wire:
-        """Return a new connection."""
-        return Wire(await Tcp.connect(Address("127.0.0.1", self._process.port)))
-
-    async def restart(self) -> None:
-        """Stop the server in good order, start it on the same data."""
-        await self._leave_data()
-        self._process.stop()
-        await self.start()
-
-    async def die(self) -> None:
-        """Lose the server to `kill -9`, start another on the same data."""
-        await self._leave_data()
-        self._process.kill()
-        await self.start()
-
-    async def advance(self, seconds: float) -> None:
-        """Only say that this cannot be: time goes by itself."""
-        pytest.skip(f"time over TCP is real, and the play moves the clock by {seconds:g} s")
-
-    async def settle(self, actor: "Actor") -> None:
-        """Ask something: replies come in the order of commands, and what others did was answered.
-
-        The server wakes a session before it answers whoever woke it, and a session that was woken
-        is told before the server reads again; so what is due comes before this answer.
-        """
-        assert actor.wire is not None
-        seq = "999999"
-        head = f"VER=1.4&CON=1&CMD=Query_Stat2&SEQ={seq}&UIN={actor.uin}&SID=&XP={XP}"
-        await actor.wire.say(f"{head}&CM=2&UN=0")
-        while (line := await actor.wire.hear_line()) is not None:
-            if line.values().get("SEQ") == seq:
-                return
-            actor.sort(line)
-
-    async def close(self) -> None:
-        """Let go of the server."""
-        await self._leave_data()
-        self._process.close()
-
-    async def _leave_data(self) -> None:
-        await self._database.close()
+def places(play: Play) -> list[str]:
+    """Return the keys of PLACES where a play can be performed."""
+    kinds = play.only & {"TCP", "HTTP"} or {"TCP", "HTTP"}
+    needs_memory = "memory" in play.only or any(
+        one.verb == "clock" or "{letters}" in one.source for one in play.statements
+    )
+    return [
+        name
+        for name, (place, kind) in PLACES.items()
+        if kind in kinds and not (needs_memory and place is InProcess)
+    ]
 
 
-PLACES: dict[str, Callable[[Path], Place]] = {"memory": InMemory, "tcp": OverTcp}
+def is_alone(play: Play) -> bool:
+    """Return whether a play needs a server of its own, with numbers from the first one on."""
+    return any(
+        one.line.exact is not None or (one.verb == "server" and re.match(_ALONE, one.words))
+        for one in play.statements
+    )
+
+
+def commands(play: Play) -> set[str]:
+    """Return the commands in the lines of a play that go to the server, in lower case."""
+    found = [re.search(r"\bCMD=(\w+)", one.source) for one in play.statements if one.verb == ">"]
+    return {command[1].lower() for command in found if command is not None}
+
+
+# --- the performance -----------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -159,7 +71,8 @@ class Actor:
 
     name: str
     uin: int
-    wire: Wire | None = None
+    way: Way
+    has_spoken: bool = False
     seq: int = 200
     replies: deque[Line] = field(default_factory=deque)
     messages: deque[Line] = field(default_factory=deque)
@@ -167,7 +80,8 @@ class Actor:
 
     def head(self, line: str) -> dict[str, str]:
         """Return the fields that a line of fields is begun with, unless it has its own."""
-        head = {"VER": "1.4", "CON": "1", "SEQ": str(self.seq), "UIN": str(self.uin)}
+        con = "1" if self.way.kind == "TCP" else "0"
+        head = {"VER": "1.4", "CON": con, "SEQ": str(self.seq), "UIN": str(self.uin)}
         self.seq += 1
         if re.search(r"\bVER=1\.[0-3]\b", line):
             del head["CON"]
@@ -175,7 +89,7 @@ class Actor:
             head |= {"SID": "", "XP": XP}
         return head
 
-    def sort(self, *lines: Line) -> None:
+    def sort(self, lines: list[Line]) -> None:
         """Put lines that came where they belong."""
         for line in lines:
             self.of_kind(line.values().get("CMD", "")).append(line)
@@ -194,12 +108,15 @@ class Actor:
 class Performance:
     """One play, performed once."""
 
-    def __init__(self, play: Play, path: Path, place: Place) -> None:
+    def __init__(
+        self, play: Play, path: Path, place: Place, kind: str, first: int = FIRST_NUMBER
+    ) -> None:
         self._play = play
         self._path = path
         self._place = place
         self._actors = {
-            name: Actor(name, number) for number, name in enumerate(play.actors, FIRST_NUMBER)
+            name: Actor(name, number, place.way(kind, _address(number)))
+            for number, name in enumerate(play.actors, first)
         }
         self._bound = {name: str(actor.uin) for name, actor in self._actors.items()}
         self._bound["password"] = MD5
@@ -212,14 +129,13 @@ class Performance:
                 self._statement = statement
                 await self._do(statement)
             for actor in self._actors.values():
-                if actor.wire is not None:
-                    await self._place.settle(actor)
-                    left = [*actor.replies, *actor.messages]
-                    self._expect(not left, f"{actor.name} got more than is told", *left)
+                actor.sort(await actor.way.rest(actor.uin, is_last=True))
+                left = [*actor.replies, *actor.messages]
+                self._expect(not left, f"{actor.name} got more than is told", *left)
         finally:
             for actor in self._actors.values():
-                if actor.wire is not None:
-                    await actor.wire.close()
+                if actor.way.kind == "TCP":
+                    await actor.way.leave()
 
     async def _do(self, statement: Statement) -> None:
         if statement.verb == "server":
@@ -231,14 +147,23 @@ class Performance:
                 "signs in": self._sign_in,
                 "signs out": self._sign_out,
                 "disconnects": self._disconnect,
+                "speaks": self._speak,
                 "sends": self._send,
                 "receives": self._receive,
                 "receives nothing": self._receive_nothing,
+                "asks": self._ask_other,
+                "is asked by": self._is_asked,
+                "accepts": self._accept,
+                "is accepted by": self._is_accepted,
+                "refuses": self._refuse,
+                "is refused by": self._is_refused,
                 "sees": self._see,
                 ">": self._say,
                 "<": self._hear,
             }[statement.verb]
             await act(self._actors[statement.actor], statement)
+
+    # --- what people do
 
     async def _sign_in(self, actor: Actor, statement: Statement) -> None:
         wanted = Status[(statement.words or "online").upper()]
@@ -252,24 +177,53 @@ class Performance:
         await self._ask(actor, "CMD=Logout")
 
     async def _disconnect(self, actor: Actor, statement: Statement) -> None:
-        assert actor.wire is not None
-        await actor.wire.close()
-        actor.wire = None
+        await actor.way.leave()
+
+    async def _speak(self, actor: Actor, statement: Statement) -> None:
+        if actor.has_spoken:
+            raise ValueError(f"{self._where()}: {actor.name} has spoken already")
+        kind, _, redirected = statement.words.partition(" ")
+        actor.way = self._place.way(kind, _address(actor.uin), is_redirected=bool(redirected))
 
     async def _send(self, actor: Actor, statement: Statement) -> None:
         to = self._actors[statement.other].uin
         await self._ask(actor, f"CMD=CLTMSG&UN={to}&MG={escape(statement.text)}")
 
     async def _receive(self, actor: Actor, statement: Statement) -> None:
+        await self._get(actor, MESSAGE, statement)
+
+    async def _ask_other(self, actor: Actor, statement: Statement) -> None:
+        to = self._actors[statement.other].uin
+        reply = await self._ask(actor, f"CMD=AddToList&UN={to}")
+        self._expect(reply.values().get("CD") == "1", "no request is wanted:", reply)
+        await self._ask(actor, f"CMD=Ack_AddToList&UN={to}&CD=2&RS={escape(statement.text)}")
+
+    async def _is_asked(self, actor: Actor, statement: Statement) -> None:
+        await self._get(actor, REQUEST, statement)
+
+    async def _accept(self, actor: Actor, statement: Statement) -> None:
+        to = self._actors[statement.other].uin
+        await self._ask(actor, f"CMD=Ack_AddToList&UN={to}&CD=0&RS=")
+
+    async def _is_accepted(self, actor: Actor, statement: Statement) -> None:
+        await self._get(actor, ACCEPTED, statement)
+
+    async def _refuse(self, actor: Actor, statement: Statement) -> None:
+        to = self._actors[statement.other].uin
+        await self._ask(actor, f"CMD=Ack_AddToList&UN={to}&CD=1&RS={escape(statement.text)}")
+
+    async def _is_refused(self, actor: Actor, statement: Statement) -> None:
+        await self._get(actor, REFUSED, statement)
+
+    async def _get(self, actor: Actor, kind: int, statement: Statement) -> None:
         message = decode(await self._next(actor, actor.messages), Role.SERVER)
         assert isinstance(message, ServerMsg)
-        expected = (self._actors[statement.other].uin, statement.text)
-        got = (message.sender, message.text)
+        expected = (kind, self._actors[statement.other].uin, statement.text)
+        got = (message.type, message.sender, message.text)
         self._expect(got == expected, f"expected {expected!r}\n  got      {got!r}")
 
     async def _receive_nothing(self, actor: Actor, statement: Statement) -> None:
-        if actor.wire is not None:
-            await self._place.settle(actor)
+        actor.sort(await actor.way.rest(actor.uin))
         self._expect(not actor.untold, "but this came:", *actor.untold)
 
     async def _see(self, actor: Actor, statement: Statement) -> None:
@@ -279,53 +233,33 @@ class Performance:
         got = (seen.number, seen.status)
         self._expect(got == expected, f"expected {expected!r}\n  got      {got!r}")
 
+    # --- lines
+
     async def _say(self, actor: Actor, statement: Statement) -> None:
+        if "{letters}" in statement.source:
+            self._bound["letters"] = self._place.letters
+        actor.has_spoken = True
         line = statement.line.fill(actor.head(statement.source), self._bound)
-        await self._write(actor, line + b"\r\n" * (statement.line.exact is None))
+        await actor.way.say(line, is_exact=statement.line.exact is not None)
 
     async def _hear(self, actor: Actor, statement: Statement) -> None:
-        command = re.search(r"\bCMD=(\w+)", statement.source)
-        line = await self._next(actor, actor.of_kind(command[1] if command else ""))
+        found = re.search(r"\bCMD=(\w+)", statement.source)
+        command = found[1] if found else ""
+        if actor.way.kind == "HTTP" and command.lower() in PUSHES:
+            raise ValueError(f"{self._where()}: no push comes; write # Only over TCP: why")
+        line = await self._next(actor, actor.of_kind(command))
         different = statement.line.differences(line, self._bound)
         self._expect(not different, "\n  ".join(different))
-
-    async def _server(self, words: str) -> None:
-        kind, _, names = words.partition(" ")
-        if kind in {"restarts", "dies"}:
-            await (self._place.restart() if kind == "restarts" else self._place.die())
-            for actor in self._actors.values():
-                await self._lose(actor)
-            return
-        if kind not in {"friends", "stranger"}:
-            raise ValueError(f"{self._where()}: the server cannot {words!r}")
-        actors = [self._actors[name] for name in names.split(", ")]
-        for actor in actors:
-            add_person(self._place.store, actor.uin, actor.name)
-        if kind == "friends":
-            for one, other in itertools.combinations(actors, 2):
-                self._place.store.add_friends(one.uin, other.uin)
-
-    async def _lose(self, actor: Actor) -> None:
-        """The server has gone: the connection must end."""
-        if actor.wire is not None:
-            while (line := await actor.wire.hear_line()) is not None:
-                actor.sort(line)
-            await actor.wire.close()
-            actor.wire = None
-
-    async def _write(self, actor: Actor, data: bytes) -> None:
-        if actor.wire is None:
-            actor.wire = await self._place.open()
-        await actor.wire.transport.send(data)
 
     async def _ask(self, actor: Actor, fields: str) -> Line:
         """Say a command and take its answer, which must be RES=0."""
         command, _, more = fields.removeprefix("CMD=").partition("&")
         head = actor.head(f"CMD={command}")
-        pairs = [("VER", "1.4"), ("CON", "1"), ("CMD", command)]
+        pairs = [("VER", "1.4"), ("CON", head["CON"]), ("CMD", command)]
         pairs += [(key, value) for key, value in head.items() if key not in {"VER", "CON"}]
         line = "&".join([f"{key}={value}" for key, value in pairs] + ([more] if more else []))
-        await self._write(actor, line.encode("utf-8", "surrogateescape") + b"\r\n")
+        actor.has_spoken = True
+        await actor.way.say(line.encode("utf-8", "surrogateescape"), is_exact=False)
         reply = await self._next(actor, actor.replies)
         values = reply.values()
         self._expect((values.get("SEQ"), values.get("RES")) == (head["SEQ"], "0"), "got", reply)
@@ -333,17 +267,50 @@ class Performance:
 
     async def _next(self, actor: Actor, kept: deque[Line]) -> Line:
         """Return the next line of a kind; lines of other kinds stay for their statements."""
-        if actor.wire is None:
+        if not actor.way.is_open:
             raise ValueError(f"{self._where()}: {actor.name} has no connection")
         try:
             while not kept:
-                line = await actor.wire.hear_line()
-                self._expect(line is not None, "the server closed the connection", *actor.untold)
-                assert line is not None
-                actor.sort(line)
-        except TimeoutError:
-            self._expect(False, f"nothing came in {WAIT:g} s, besides:", *actor.untold)
+                actor.sort(await actor.way.hear())
+        except Nothing as nothing:
+            self._expect(False, f"{nothing}, besides:", *actor.untold)
         return kept.popleft()
+
+    # --- the server
+
+    async def _server(self, words: str) -> None:
+        kind, _, more = words.partition(" ")
+        if kind in {"restarts", "dies"}:
+            await (self._place.restart() if kind == "restarts" else self._place.die())
+            for actor in self._actors.values():
+                actor.sort(await actor.way.lose())
+        elif kind in {"friends", "stranger"}:
+            actors = [self._actors[name] for name in more.split(", ")]
+            for actor in actors:
+                self._add(actor)
+            if kind == "friends":
+                for one, other in itertools.combinations(actors, 2):
+                    self._place.store.add_friends(one.uin, other.uin)
+        elif kind == "account":
+            name, _, given = more.partition(" ")
+            await self._account(self._actors[name], given)
+        elif kind != "set":  # that was done before the start
+            raise ValueError(f"{self._where()}: the server cannot {words!r}")
+
+    def _add(self, actor: Actor) -> None:
+        self._place.store.add_account(Account(actor.uin, actor.name, 0, quick_proof()), 0.0)
+
+    async def _account(self, actor: Actor, given: str) -> None:
+        """Make an account if there is none, and write into it and its profile."""
+        self._add(actor)
+        for key, value in _SETTING.findall(given):
+            text = value.strip('"')
+            if key in SETTABLE:
+                await self._place.store.change_account(actor.uin, **{key: text})
+            elif key in PROFILE:
+                await self._place.store.change_profile(actor.uin, {key: text})
+            else:
+                raise ValueError(f"{self._where()}: an account has no {key}")
 
     def _expect(self, right: bool, otherwise: str, *lines: Line) -> None:
         if not right:
@@ -354,18 +321,37 @@ class Performance:
         return f"{self._path}:{self._statement.number}"
 
 
+def _address(number: int) -> str:
+    high, low = divmod(number - FIRST_NUMBER, 250)
+    return f"127.0.{high}.{low + 1}"
+
+
 def read_play(path: Path) -> Play:
-    """Return the play in a file."""
-    return parse_play(path.read_text(encoding="utf-8"))
+    """Return the play in a file. Raises PlayError."""
+    try:
+        return parse_play(path.read_text(encoding="utf-8"))
+    except PlayError as error:
+        raise PlayError(f"{path}: {error}") from error
 
 
-async def perform(path: Path, where: str) -> None:
+async def perform(path: Path, where: str, shared: Shared | None = None) -> None:
     """Perform the play in a file; `where` is a key of PLACES."""
     play = read_play(path)
-    with tempfile.TemporaryDirectory(prefix="kqq-play-") as folder:
-        place = PLACES[where](Path(folder))
-        await place.start()
-        try:
-            await Performance(play, path, place).perform()
-        finally:
-            await place.close()
+    build, kind = PLACES[where]
+    if build is InProcess and shared is not None and not is_alone(play):
+        await _perform_on(shared.place(), play, path, kind, shared.numbers(len(play.actors)))
+        return
+    words = [one.words for one in play.statements if one.verb == "server"]
+    settings = [one.removeprefix("set ") for one in words if one.startswith("set ")]
+    with a_folder() as folder:
+        await _perform_on(build(Path(folder), settings), play, path, kind, FIRST_NUMBER)
+
+
+async def _perform_on(place: Place, play: Play, path: Path, kind: str, first: int) -> None:
+    await place.start()
+    try:
+        await Performance(play, path, place, kind, first).perform()
+    finally:
+        for number in range(first, first + len(play.actors)):
+            await place.store.delete_account(number)
+        await place.close()

@@ -9,21 +9,28 @@ from stage import WAIT
 
 
 class Process:
-    """`kqq serve` on a folder and a free port; `port` is the one it got."""
+    """`kqq serve` on a folder and a free port, with settings written `key=value`.
 
-    def __init__(self, data: Path) -> None:
+    `port` is the one it got, `ports` are those of all its doors.
+    """
+
+    def __init__(self, data: Path, *settings: str) -> None:
         command = [sys.executable, "-m", "kqq", "serve", "--data", str(data)]
+        command += ["--listen", "kqq://127.0.0.1:0"]
+        command += [part for setting in settings for part in ("--set", setting)]
         self._process = subprocess.Popen(
-            [*command, "--listen", "kqq://127.0.0.1:0"],
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
         assert self._process.stdout is not None
-        listening = self._process.stdout.readline()
-        assert listening.startswith("listening kqq://127.0.0.1:"), listening
-        assert self._process.stdout.readline() == "ready\n"
-        self.port = int(listening.rsplit(":", 1)[1])
+        self.pid = self._process.pid
+        self.ports = []
+        while (said := self._process.stdout.readline()) != "ready\n":
+            assert said.startswith("listening kqq://127.0.0.1:"), said
+            self.ports.append(int(said.rsplit(":", 1)[1]))
+        self.port = self.ports[0]
 
     def kill(self) -> None:
         """End it as `kill -9` does."""

@@ -15,8 +15,8 @@ from vectors import VECTORS, Vector
 HEAD = {"VER": "1.4", "CON": "1", "SEQ": "7", "UIN": "10001", "SID": "", "XP": "C4CA"}
 BOUND = {"Romeo": "10001", "Juliet": "10002"}
 ALLOWED = (
-    "allowed are server, clock, signs in, signs out, disconnects, sends, receives, "
-    "receives nothing, sees, >, <"
+    "allowed are server, clock, signs in, signs out, disconnects, speaks, sends, receives, asks, "
+    "is asked by, refuses, is refused by, accepts, is accepted by, receives nothing, sees, >, <"
 )
 
 
@@ -51,6 +51,32 @@ def template(source: str) -> Template:
         (
             'Juliet receives Romeo ""',
             {"verb": "receives", "actor": "Juliet", "other": "Romeo", "text": ""},
+        ),
+        ("Juliet speaks HTTP", {"verb": "speaks", "actor": "Juliet", "words": "HTTP"}),
+        (
+            "Juliet speaks TCP to the redirector",
+            {"verb": "speaks", "actor": "Juliet", "words": "TCP to the redirector"},
+        ),
+        (
+            'Romeo asks Juliet "May I?"',
+            {"verb": "asks", "actor": "Romeo", "other": "Juliet", "text": "May I?"},
+        ),
+        (
+            'Juliet is asked by Romeo "May I?"',
+            {"verb": "is asked by", "actor": "Juliet", "other": "Romeo", "text": "May I?"},
+        ),
+        ("Juliet accepts Romeo", {"verb": "accepts", "actor": "Juliet", "other": "Romeo"}),
+        (
+            'Juliet refuses Romeo "no"',
+            {"verb": "refuses", "actor": "Juliet", "other": "Romeo", "text": "no"},
+        ),
+        (
+            "Romeo is accepted by Juliet",
+            {"verb": "is accepted by", "actor": "Romeo", "other": "Juliet"},
+        ),
+        (
+            'Romeo is refused by Juliet "no"',
+            {"verb": "is refused by", "actor": "Romeo", "other": "Juliet", "text": "no"},
         ),
         ("Juliet receives nothing", {"verb": "receives nothing", "actor": "Juliet"}),
         (
@@ -104,12 +130,49 @@ def test_a_play_has_words_people_and_numbered_statements() -> None:
     assert parse_play("") == Play("", ())
 
 
+def test_people_are_named_where_accounts_are_made() -> None:
+    """Names stand alone; what is said of an account names nobody."""
+    source = 'server account Paris nick="Count Paris" school=Verona\nserver friends Romeo, Juliet'
+    assert parse_play(source).actors == ("Paris", "Romeo", "Juliet")
+
+
+@pytest.mark.parametrize(
+    ("comments", "only"),
+    [
+        ("# Only over TCP: pushes are lines there.", {"TCP"}),
+        ("# What it shows.\n#  Only over HTTP: it polls.", {"HTTP"}),
+        ("# Only in memory: time is moved.\n# Only over TCP: why not.", {"memory", "TCP"}),
+        ("# Only lines are shown. (ZN)", set()),
+        ("#Only over HTTP: why", {"HTTP"}),
+        ("# What it shows\nRomeo signs in\n# Only over TCP: not here", set()),
+    ],
+)
+def test_a_play_says_where_it_makes_sense(comments: str, only: set[str]) -> None:
+    """A comment at the top says so, with the reason."""
+    play = parse_play(f"{comments}\nJuliet signs in\n")
+    assert play.only == only
+    assert "What it shows" not in comments or "What it shows" in play.doc
+
+
+@pytest.mark.parametrize(
+    "comment", ["# Only over UDP: why", "# Only over TCP", "# Only in Verona: x"]
+)
+def test_where_a_play_cannot_be(comment: str) -> None:
+    """Any other place is a mistake, and so is one without a reason."""
+    words = f"line 2: {comment!r} cannot be; allowed are # Only over TCP: why, # Only over HTTP"
+    with pytest.raises(PlayError, match=re.escape(words)):
+        parse_play(f"# What it shows\n{comment}\n")
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
         ("Romeo sings", f"line 2: 'Romeo sings' is no statement; {ALLOWED}"),
         ("romeo signs in", "line 2: 'romeo signs in' is no statement"),
         ("clock -1", "is no statement"),
+        ("Romeo speaks UDP", "is no statement"),
+        ("Romeo asks Juliet", "is no statement"),
+        ('Juliet accepts Romeo "yes"', "is no statement"),
         ("server", "is no statement"),
         ("Romeo sends Juliet words", "is no statement"),
         (

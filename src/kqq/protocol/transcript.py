@@ -8,7 +8,7 @@ r"""Plays: conversations written down, one statement a line, in files named `.kq
     Juliet signs in
     Juliet receives Romeo "But soft"
 
-`signs in`, `signs out`, `disconnects`, `sends`, `receives` and `sees` mean the same on every
+What people do (`signs in`, `sends`, `receives`, `sees`, `asks` and so on) means the same on every
 transport. `>` is a line from the actor, `<` one the actor gets, both as on the wire:
 
 - fields with spaces between: the head is filled in unless written, values may stand in quotes;
@@ -17,6 +17,8 @@ transport. `>` is a line from the actor, `<` one the actor gets, both as on the 
 
 `{any}` matches anything, `{Juliet}` is an actor's number, any other `{name}` keeps a value for
 later; `{{` is a brace. `...` at the end of fields allows more of them. `clock +180` moves time.
+`Juliet speaks HTTP` says how somebody comes; a comment at the top such as `# Only over TCP: why`
+where the play makes sense.
 """
 
 import re
@@ -34,12 +36,16 @@ _STATEMENTS = (
     ("signs out", re.compile(rf"(?P<actor>{_ACTOR}) signs out")),
     ("disconnects", re.compile(rf"(?P<actor>{_ACTOR}) disconnects")),
     (
-        "sends",
-        re.compile(rf'(?P<actor>{_ACTOR}) sends (?P<other>{_ACTOR}) (?P<text>".*")'),
+        "speaks",
+        re.compile(rf"(?P<actor>{_ACTOR}) speaks (?P<words>(?:TCP|HTTP)(?: to the redirector)?)"),
     ),
-    (
-        "receives",
-        re.compile(rf'(?P<actor>{_ACTOR}) receives (?P<other>{_ACTOR}) (?P<text>".*")'),
+    *(
+        (verb, re.compile(rf'(?P<actor>{_ACTOR}) {verb} (?P<other>{_ACTOR}) (?P<text>".*")'))
+        for verb in ("sends", "receives", "asks", "is asked by", "refuses", "is refused by")
+    ),
+    *(
+        (verb, re.compile(rf"(?P<actor>{_ACTOR}) {verb} (?P<other>{_ACTOR})"))
+        for verb in ("accepts", "is accepted by")
     ),
     ("receives nothing", re.compile(rf"(?P<actor>{_ACTOR}) receives nothing")),
     ("sees", re.compile(rf"(?P<actor>{_ACTOR}) sees (?P<other>{_ACTOR}) (?P<words>\w+)")),
@@ -47,6 +53,9 @@ _STATEMENTS = (
     ("<", re.compile(rf"(?P<actor>{_ACTOR}) < (?P<line>.*)")),
 )
 _ALLOWED = ", ".join(verb for verb, _ in _STATEMENTS)
+_ONLY = re.compile(r"#\s*Only (?:over (?P<over>TCP|HTTP)|in (?P<place>memory)): \S.*")
+_ALLOWED_ONLY = "# Only over TCP: why, # Only over HTTP: why, # Only in memory: why"
+_NAMED = re.compile(rf"(?:^|(?<=[\s,])){_ACTOR}(?=[\s,]|$)")
 _HEAD_ORDER = ("VER", "CON", "CMD", "SEQ", "UIN", "SID", "XP")
 _FILLED_ON_READING = ("VER", "SEQ", "UIN")
 _FIELD = re.compile(r'([A-Za-z_0-9]+)=("(?:[^"\\]|\\.)*"|\S*)(?:\s+|$)')
@@ -142,10 +151,14 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """A conversation; `doc` is the comment at its top."""
+    """A conversation; `doc` is the comment at its top, `only` where it makes sense.
+
+    `only` is some of `TCP`, `HTTP` and `memory`; where it is empty the play makes sense anywhere.
+    """
 
     doc: str
     statements: tuple[Statement, ...]
+    only: frozenset[str] = frozenset()
 
     @property
     def actors(self) -> tuple[str, ...]:
@@ -153,7 +166,8 @@ class Play:
         seen: dict[str, None] = {}
         for statement in self.statements:
             if statement.verb == "server":
-                seen |= dict.fromkeys(re.findall(_ACTOR, statement.words))
+                words = _STRING.sub("", statement.words)
+                seen |= dict.fromkeys(_NAMED.findall(words))
             for name in (statement.actor, statement.other):
                 if name:
                     seen[name] = None
@@ -164,14 +178,26 @@ def parse_play(text: str) -> Play:
     """Return the play that `text` is. Raises PlayError with the line that cannot be read."""
     statements: list[Statement] = []
     doc: list[str] = []
+    only: set[str] = set()
     for number, source in enumerate(text.split("\n"), 1):
         stripped = source.strip()
         if stripped.startswith("#"):
             if not statements:
                 doc.append(stripped.lstrip("# "))
+                only |= _only(stripped, number)
         elif stripped:
             statements.append(_statement(stripped, number))
-    return Play("\n".join(doc), tuple(statements))
+    return Play("\n".join(doc), tuple(statements), frozenset(only))
+
+
+def _only(comment: str, number: int) -> set[str]:
+    """Return where a comment says that the play makes sense only."""
+    if not re.match(r"#\s*Only\s+(over|in)\b", comment):
+        return set()
+    found = _ONLY.fullmatch(comment)
+    if found is None:
+        raise PlayError(f"line {number}: {comment!r} cannot be; allowed are {_ALLOWED_ONLY}")
+    return {found["over"] or found["place"]}
 
 
 def _statement(source: str, number: int) -> Statement:

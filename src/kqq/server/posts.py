@@ -10,9 +10,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from uuid import uuid4
 
 from kqq.protocol import (
+    Closed,
     Command,
     Connection,
     Framing,
@@ -29,10 +32,8 @@ from kqq.protocol import (
     http_response,
 )
 from kqq.protocol.connection import LINE_END
-from kqq.protocol.post import PLAIN_TEXT
-from kqq.server import register_page
 from kqq.server.clock import Timer
-from kqq.server.dispatch import dispatch, settled, slow_down
+from kqq.server.dispatch import dispatch, forgive, settled, slow_down
 from kqq.server.handlers import Context, Peer, Services, Taken
 from kqq.server.handlers.directory import PATH, server_config
 from kqq.server.handover import Handover
@@ -44,7 +45,7 @@ from kqq.server.store import Stored
 logger = logging.getLogger("kqq.posts")
 
 _REQUEST_TIME = 60.0
-"""Seconds that a request, or the next one on a connection that is kept, may take to come."""
+"""Seconds that a request may take to come; on a connection that is kept, also until it begins."""
 _OPEN_BODY_TIME = 1.0
 """Seconds of silence after which a body without a length is taken as whole."""
 _LINGER = 5.0
@@ -53,8 +54,19 @@ connection, and the answer with it. While messages are not acknowledged it is `s
 _HELLO = b"This is a server for Mobile QQ (KQQ): phones POST their commands here.\r\n"
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    body: bytes = b""
+    status: int = 200
+    head_only: bool = False
+
+
 class Post(asyncio.Protocol):
-    """One connection. `gone(post)` is called when it is over."""
+    """One connection. `gone(post)` is called when it is over.
+
+    One request at a time: the next is looked at when the last has been answered, and the messages
+    in that answer have arrived.
+    """
 
     def __init__(
         self, services: Services, peer: Peer, attempt: Attempt, gone: Callable[["Post"], None]
@@ -68,9 +80,12 @@ class Post(asyncio.Protocol):
         self._requests: deque[HttpRequest] = deque()
         self._busy: asyncio.Task[None] | None = None
         self._timer: Timer | None = None
+        self._due = 0.0  # when the request that is coming must be whole
         self._looking: Timer | None = None
+        self._is_reading = True
+        self._has_ended = False  # the client says no more
         self._is_answered = False  # the last answer is written; only its arrival is awaited
-        self._taken: Taken | None = None  # what it brought, until that has arrived
+        self._taken: Taken | None = None  # what an answer brought, until that has arrived
         self._context: Context | None = None
         self._is_stopping = False
 
@@ -81,30 +96,31 @@ class Post(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._handover = Handover(transport)
-        self._await(_REQUEST_TIME, lambda: self._refuse(408))
+        self._due = self._clock.now() + _REQUEST_TIME
+        self._watch()
 
     def data_received(self, data: bytes) -> None:
         """Take more of a request."""
         self._services.metrics.bytes_in += len(data)
         if self._is_answered:
             return
+        self._look()  # what a client sends acknowledges what it got before
+        had_begun = self._reader.pending
         self._requests += self._reader.feed(data)
-        if self._reader.is_body_open:
-            self._await(_OPEN_BODY_TIME, self._finish_body)
+        if self._reader.pending and not had_begun:
+            self._due = self._clock.now() + _REQUEST_TIME
         self._work()
+        self._watch()
 
     def eof_received(self) -> bool:
         """The client says no more; it may still want its answer."""
-        if self._is_answered:
-            self._look()
-            if self._taken is None:
-                return False
-        else:
+        self._has_ended = True
+        self._look()
+        if not self._is_answered:
             self._requests += self._reader.feed(b"")
             self._work()
-            if self._busy is None and not self._requests and not self._is_answered:
-                return False
-        return self._transport.get_extra_info("ssl_object") is None
+        # TLS has no half-open streams.
+        return self._is_held and self._transport.get_extra_info("ssl_object") is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything; what did not arrive waits for the next request."""
@@ -126,7 +142,7 @@ class Post(asyncio.Protocol):
         self._is_stopping = True
         self._attempt.add(Step.CLOSED, reason=reason)
         self._look()
-        if self._taken is None and self._busy is None:
+        if not self._is_held:
             self._transport.close()
 
     def abort(self) -> None:
@@ -135,72 +151,89 @@ class Post(asyncio.Protocol):
 
     # --- requests and answers
 
+    @property
+    def _is_held(self) -> bool:
+        """Whether what came must wait: for an answer, or for messages in one to arrive."""
+        return self._busy is not None or self._taken is not None
+
     def _work(self) -> None:
-        if self._busy is not None or self._is_answered:
-            return
-        if self._requests:
-            self._cancel_timer()
-            request = self._requests.popleft()
-            self._busy = asyncio.get_running_loop().create_task(self._serve(request))
-        elif self._reader.error is not None:
-            event(logger, logging.INFO, "unreadable", peer=self._peer, why=self._reader.error)
-            self._attempt.add(Step.UNREADABLE, line="", rule=str(self._reader.error))
-            self._refuse(self._reader.status)
+        """Serve the next request, unless it must wait; then no more than it is read."""
+        if not self._is_held and not self._is_answered:
+            if self._requests:
+                self._cancel_timer()
+                request = self._requests.popleft()
+                self._busy = asyncio.get_running_loop().create_task(self._serve(request))
+            elif self._reader.error is not None:
+                self._refuse(self._reader.status, str(self._reader.error))
+            elif self._has_ended:
+                self._transport.close()
+        wanted = self._is_answered or not (self._is_held and self._requests)
+        if wanted != self._is_reading:
+            self._is_reading = wanted
+            if wanted:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
 
     async def _serve(self, request: HttpRequest) -> None:
         keep = request.wants_more and not self._requests and self._reader.error is None
-        policy = self._services.config.registration
-        if policy != "off" and request.path == register_page.PATH:
-            page = register_page.form(policy)
-            if request.method == "POST":
-                page = await register_page.register(
-                    self._services.registration, policy, request.body, self._peer.host
-                )
-            self._answer(page.body, status=page.status, content_type=register_page.CONTENT_TYPE)
-        elif request.method == "POST":
-            await self._serve_post(request, keep=keep)
-        elif request.method in {"GET", "HEAD"} and request.path == PATH:
-            body = server_config(self._new_context(request)) + LINE_END
-            self._answer(body, keep=keep, head_only=request.method == "HEAD")
-        else:
-            self._attempt.add(Step.NOT_KQQ, method=request.method, path=request.path)
-            is_get = request.method in {"GET", "HEAD"}
-            self._answer(_HELLO, status=404 if is_get else 405, head_only=request.method == "HEAD")
+        try:
+            answer = await self._find_answer(request)
+        except Exception as error:  # noqa: BLE001  # one bad request must get an answer, too
+            event(logger, logging.ERROR, "failed", error=error, id=uuid4().hex[:8],
+                  peer=self._peer, request=request)  # fmt: skip
+            self._give_back()
+            answer = _Answer(status=500)
+        self._answer(answer, keep=keep)
 
-    async def _serve_post(self, request: HttpRequest, *, keep: bool) -> None:
-        """Answer one command; nothing at all is answered by an empty body (HACK)."""
+    async def _find_answer(self, request: HttpRequest) -> _Answer:
+        if request.method == "POST":
+            return await self._do(request)
+        is_head = request.method == "HEAD"
+        if (is_head or request.method == "GET") and request.path == PATH:
+            body = server_config(self._new_context(request)) + LINE_END
+            return _Answer(body, head_only=is_head)
+        self._attempt.add(Step.NOT_KQQ, method=request.method, path=request.path)
+        status = 404 if is_head or request.method == "GET" else 405
+        return _Answer(_HELLO, status=status, head_only=is_head)
+
+    async def _do(self, request: HttpRequest) -> _Answer:
+        """Do what a POST says; nothing at all is answered by an empty body (HACK)."""
         connection = Connection(Role.SERVER, Framing.BODY)
         now = self._clock.now()
         came = [*connection.receive(request.body, now), *connection.receive(b"", now)]
         message = came[0]
+        if isinstance(message, Closed) and message.error is not None:
+            return self._unreadable(413, str(message.error))
         if not isinstance(message, Command | Unreadable):
             self._attempt.add(Step.NOT_KQQ, method="POST", path=request.path)
-            self._answer(b"", keep=keep)
-            return
+            return _Answer()
         context = self._context = self._new_context(request)
         self._find_session(context, message)
         if (wait := slow_down(context)) > 0:
-            await self._pause(wait)
+            await self._pause(context, wait)
+            self._find_session(context, message)  # it may have signed in again meanwhile
         answer = dispatch(context, message).answer
         self._attempt = context.attempt
         if answer is None:
             self._attempt.add(Step.SILENCE, why="what it sent gets no answer")
-            self._answer(b"", keep=keep)
-            return
-        taken = answer if isinstance(answer, Taken) else None
+            return _Answer()
+        if isinstance(answer, Taken):
+            self._taken = answer
+            answer.session.settle = self._settle
         if isinstance(message, Command):
             reply: Message = await settled(context, message, answer)
         else:
             assert isinstance(answer, Reply)
             reply = answer
         self._attempt = context.attempt
-        self._answer(encode(reply) + _end(message, reply), keep=keep, taken=taken)
+        return _Answer(encode(reply) + _end(message, reply))
 
     def _new_context(self, request: HttpRequest) -> Context:
         called = (request.header("Host") or "").rpartition("]")
         host = f"{called[0]}]" if called[0] else called[2].partition(":")[0]
         peer = replace(self._peer, reached=host.strip("[] ") or self._peer.reached)
-        return Context(self._services, peer, self._attempt, _nothing, self._ended)
+        return Context(self._services, peer, self._attempt, _nothing, partial(_ended, peer))
 
     def _find_session(self, context: Context, message: Command | Unreadable) -> None:
         head = message if isinstance(message, Command) else failure(message, 1)
@@ -209,64 +242,68 @@ class Post(asyncio.Protocol):
             if context.session is not None:
                 context.session.heard = self._clock.now()
 
-    async def _pause(self, seconds: float) -> None:
-        over = asyncio.get_running_loop().create_future()
-
-        def end() -> None:
-            if not over.done():
-                over.set_result(None)
-
-        timer = self._clock.later(seconds, end)
+    async def _pause(self, context: Context, seconds: float) -> None:
+        """Wait; who does not wait for the answer has not spent a command."""
+        over = asyncio.Event()
+        timer = self._clock.later(seconds, over.set)
         try:
-            await over
+            await over.wait()
+        except asyncio.CancelledError:
+            forgive(context)
+            raise
         finally:
             timer.cancel()
 
-    def _answer(
-        self,
-        body: bytes,
-        *,
-        status: int = 200,
-        content_type: str = PLAIN_TEXT,
-        keep: bool = False,
-        head_only: bool = False,
-        taken: Taken | None = None,
-    ) -> None:
+    def _answer(self, answer: _Answer, *, keep: bool = False) -> None:
         """Write an answer. Unless the connection is kept, nothing more is read."""
         self._busy = None
-        self._taken = taken
         if self._transport.is_closing():
             self._give_back()
             return
+        keep = keep and answer.status == 200 and not self._is_stopping
         data = http_response(
-            body, status=status, content_type=content_type, keep=keep, head_only=head_only
+            answer.body, status=answer.status, keep=keep, head_only=answer.head_only
         )
         self._transport.write(data)
         self._services.metrics.bytes_out += len(data)
         self._handover.wrote(len(data))
-        if taken is not None:
-            ids = [item.id for item in taken.items if isinstance(item, Stored)]
+        if self._taken is not None:
+            ids = [item.id for item in self._taken.items if isinstance(item, Stored)]
             self._handover.handed_over(ids[-1] if ids else 0)
-            taken.session.settle = self._settle
             self._look()
-        if keep and not self._is_stopping:
-            self._await(_REQUEST_TIME, self._transport.close)
-            self._work()
-            return
+        if not keep:
+            self._say_no_more()
+        self._due = self._clock.now() + _REQUEST_TIME
+        self._work()
+        self._watch()
+
+    def _say_no_more(self) -> None:
         self._is_answered = True
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
+        try:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+        except OSError:  # the client has reset the connection, and asyncio does not know yet
+            self._transport.abort()
         if self._taken is None:
-            self._await(_LINGER, self._transport.close)
+            self._part()
         else:
             self._await(self._services.config.slow_reader_time, self._transport.abort)
 
-    def _refuse(self, status: int) -> None:
-        self._answer(b"", status=status)
+    def _refuse(self, status: int, why: str) -> None:
+        """Answer a request that is not whole."""
+        self._answer(self._unreadable(status, why))
 
-    def _finish_body(self) -> None:
-        self._requests += self._reader.finish()
-        self._work()
+    def _unreadable(self, status: int, why: str) -> _Answer:
+        event(logger, logging.INFO, "unreadable", peer=self._peer, why=why)
+        self._attempt.add(Step.UNREADABLE, line="", rule=why)
+        return _Answer(status=status)
+
+    def _part(self) -> None:
+        """Let the client close: all that must arrive has arrived."""
+        if self._has_ended or self._is_stopping or not self._transport.can_write_eof():
+            self._transport.close()
+        else:
+            self._await(_LINGER, self._transport.close)
 
     # --- what an answer brought
 
@@ -282,43 +319,61 @@ class Post(asyncio.Protocol):
                     self._services.config.arrival_time, self._look_again
                 )
             return
-        self._taken = None
-        session = self._session_of(taken)
-        if session is not None:
-            session.settle = None
-            self._services.sessions.delivered(session, last)
+        self._services.sessions.delivered(self._let_go(taken), last)
         if self._is_answered:
-            self._await(_LINGER, self._transport.close)
-        if self._is_stopping:
-            self._transport.close()
+            self._part()
 
     def _look_again(self) -> None:
         self._looking = None
         self._look()
+        if not self._is_held:
+            self._work()
+            if self._is_stopping and self._busy is None:
+                self._transport.close()
 
     def _settle(self) -> None:
-        """Another request came: what has not arrived by now is taken again."""
+        """Its messages are wanted again, or it ends: what has not arrived by now is given back."""
         self._look()
         self._give_back()
 
     def _give_back(self) -> None:
-        taken, self._taken = self._taken, None
-        if taken is None:
-            return
-        self._handover.forget()
-        session = self._session_of(taken)
-        if session is not None:
-            session.settle = None
-            self._services.sessions.give_back(session, taken.items)
+        if self._taken is not None:
+            taken = self._taken
+            self._handover.forget()
+            self._services.sessions.give_back(self._let_go(taken), taken.items)
 
-    def _session_of(self, taken: Taken) -> Session | None:
+    def _let_go(self, taken: Taken) -> Session:
         """Return the session that took it, or the one that goes on where that was."""
-        return self._services.sessions.find(taken.session.uin, self._peer.place)
+        self._taken = None
+        session = self._services.sessions.of(taken.session.uin)
+        assert session is not None, "a session settles what it has taken before it ends"
+        session.settle = None
+        return session
 
-    # --- the rest
+    # --- time
 
-    def _ended(self, reason: str) -> None:
-        event(logger, logging.INFO, "session ended", peer=self._peer, why=reason)
+    def _watch(self) -> None:
+        """Wait for the rest of a request, or for the next one, but not for ever."""
+        if self._busy is not None or self._is_answered:
+            return
+        left = self._due - self._clock.now()
+        if self._reader.is_body_open and left > _OPEN_BODY_TIME:
+            self._await(_OPEN_BODY_TIME, self._finish_body)
+        else:
+            self._await(max(left, 0.0), self._give_up)
+
+    def _give_up(self) -> None:
+        """No request came in time, or only a part of one."""
+        if self._taken is not None:
+            self._transport.abort()
+        elif self._reader.pending:
+            self._refuse(408, f"a request took more than {_REQUEST_TIME:g} s to come")
+        else:
+            self._transport.close()
+
+    def _finish_body(self) -> None:
+        self._requests += self._reader.finish()
+        self._work()
 
     def _await(self, seconds: float, call: Callable[[], None]) -> None:
         self._cancel_timer()
@@ -331,6 +386,10 @@ class Post(asyncio.Protocol):
 
 def _nothing() -> None:
     """A session over HTTP is not woken: its client asks."""
+
+
+def _ended(peer: Peer, reason: str) -> None:
+    event(logger, logging.INFO, "session ended", peer=peer, why=reason)
 
 
 def _end(message: Command | Unreadable, reply: Message) -> bytes:
