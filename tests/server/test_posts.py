@@ -314,7 +314,8 @@ async def test_requests_that_cannot_be_read(
 async def test_a_failure_of_our_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What nobody foresaw is a 500 and a line in the log; the next request is served."""
     blank = SmsEntry(name="n", address="1", text="")  # a list of one blank text cannot be written
-    async with Stage(tmp_path, sms=(blank,)) as stage:
+    async with Stage(tmp_path) as stage:
+        object.__setattr__(stage.server._config, "sms", (blank,))  # no check would let it through
         answer = await ask(stage, b"GET /newConf/kjava/aubin2.jsp HTTP/1.1\r\n\r\n")
         assert (answer.status, answer.body) == (500, b"")
         assert "failed" in caplog.text

@@ -32,6 +32,8 @@ from kqq.protocol import (
     http_response,
 )
 from kqq.protocol.connection import LINE_END
+from kqq.protocol.post import PLAIN_TEXT
+from kqq.server import register_page
 from kqq.server.clock import Timer
 from kqq.server.dispatch import dispatch, forgive, settled, slow_down
 from kqq.server.handlers import Context, Peer, Services, Taken
@@ -59,6 +61,7 @@ class _Answer:
     body: bytes = b""
     status: int = 200
     head_only: bool = False
+    content_type: str = PLAIN_TEXT
 
 
 class Post(asyncio.Protocol):
@@ -187,6 +190,8 @@ class Post(asyncio.Protocol):
         self._answer(answer, keep=keep)
 
     async def _find_answer(self, request: HttpRequest) -> _Answer:
+        if (page := await self._find_page(request)) is not None:
+            return page
         if request.method == "POST":
             return await self._do(request)
         is_head = request.method == "HEAD"
@@ -196,6 +201,27 @@ class Post(asyncio.Protocol):
         self._attempt.add(Step.NOT_KQQ, method=request.method, path=request.path)
         status = 404 if is_head or request.method == "GET" else 405
         return _Answer(_HELLO, status=status, head_only=is_head)
+
+    async def _find_page(self, request: HttpRequest) -> _Answer | None:
+        """Return the page for those who want a number, if that is what is asked for."""
+        policy = self._services.config.registration
+        if policy == "off" or request.path != register_page.PATH:
+            return None
+        if request.method in {"GET", "HEAD"}:
+            page = register_page.form(policy)
+        elif request.method == "POST" and not register_page.is_command(request.body):
+            registration, host = self._services.registration, self._peer.host
+            page = await register_page.register(registration, policy, request.body, host)
+        else:
+            return None
+        if page.limit:
+            self._attempt.add(Step.LIMITED, limit=page.limit)
+        return _Answer(
+            page.body,
+            page.status,
+            head_only=request.method == "HEAD",
+            content_type=register_page.CONTENT_TYPE,
+        )
 
     async def _do(self, request: HttpRequest) -> _Answer:
         """Do what a POST says; nothing at all is answered by an empty body (HACK)."""
@@ -262,7 +288,11 @@ class Post(asyncio.Protocol):
             return
         keep = keep and answer.status == 200 and not self._is_stopping
         data = http_response(
-            answer.body, status=answer.status, keep=keep, head_only=answer.head_only
+            answer.body,
+            status=answer.status,
+            content_type=answer.content_type,
+            keep=keep,
+            head_only=answer.head_only,
         )
         self._transport.write(data)
         self._services.metrics.bytes_out += len(data)
