@@ -5,9 +5,12 @@ from pathlib import Path
 
 from kqq.demo import picture
 from kqq.protocol.export import commands_markdown, evidence_markdown
+from kqq.server.settings import reference, sample
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
+    "docs/configuration.md": reference,
+    "docs/kqq.toml": sample,
     "docs/protocol/commands.md": commands_markdown,
     "docs/protocol/evidence.md": evidence_markdown,
 }

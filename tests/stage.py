@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import os
 from collections import deque
 from collections.abc import Callable
 from functools import cache
@@ -351,11 +352,15 @@ class Wire:
 
 
 class Stage:
-    """A server in memory with a manual clock; its data lives in `folder`."""
+    """A server in memory with a manual clock; its data lives in `folder`.
+
+    `random` is what the server draws from; it may be set before the start.
+    """
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.config = Config(data=folder, **{"listen": (), **settings})
         self.clock = ManualClock()
+        self.random: Callable[[int], bytes] = os.urandom
         self._links: list[MemoryLink] = []
         self._dead: list[Server] = []
 
@@ -378,7 +383,7 @@ class Stage:
 
     async def start(self) -> None:
         """Open the server on the folder."""
-        self.server = Server(self.config, clock=self.clock)
+        self.server = Server(self.config, clock=self.clock, random=self.random)
         await self.server.start()
 
     async def restart(self) -> None:
@@ -395,6 +400,9 @@ class Stage:
         server = self.server
         for link in self._links:
             link.server.sever()
+        for own in (server._admin_door, server._metrics_door):
+            if own is not None:
+                await own.close()
         assert server._lock is not None
         server._lock.close()
         if (writer := server._database._thread) is not None:
@@ -416,9 +424,23 @@ class Stage:
         for one, other in itertools.combinations(uins, 2):
             self.store.add_friends(one, other)
 
-    def connect(self) -> Wire:
+    def connect(self, peername: object = None) -> Wire:
         """Return a new connection."""
-        return Wire(self.link())
+        return Wire(self.link(peername))
+
+    async def post(self, line: str, host: str = "192.0.2.1") -> str:
+        """Return what a line is answered over HTTP, on a connection of its own from `host`."""
+        link = self.link((host, 50000))
+        body = line.encode("utf-8", "surrogateescape")
+        head = f"POST / HTTP/1.1\r\nHost: kqq.example\r\nContent-Length: {len(body)}\r\n\r\n"
+        await link.send(head.encode() + body)
+        answer = b""
+        async with asyncio.timeout(WAIT):
+            while piece := await link.receive():
+                answer += piece
+        await link.close()
+        await self.idle()
+        return answer.partition(b"\r\n\r\n")[2].decode("utf-8", "surrogateescape")
 
     def link(self, peername: object = None) -> MemoryLink:
         """Return the client's end of a new connection."""

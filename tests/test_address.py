@@ -1,5 +1,7 @@
 """Addresses as people write them."""
 
+from dataclasses import replace
+
 import pytest
 
 from kqq.address import HostPort
@@ -13,9 +15,10 @@ class Target(HostPort):
 
 
 class Door(HostPort):
-    """Something to open."""
+    """Something to open, with TLS or without."""
 
     SCHEME = "kqq"
+    OTHER_SCHEMES = ("kqqs",)
     LOWEST_PORT = 0
 
 
@@ -64,6 +67,20 @@ def test_port_0_is_for_doors_only() -> None:
     assert Door.parse("kqq://127.0.0.1:0") == Door("127.0.0.1", 0)
     with pytest.raises(ConfigError, match="port 0 picks a free one"):
         Door.parse("kqq://127.0.0.1")
+
+
+def test_an_address_keeps_its_scheme() -> None:
+    """The usual one need not be said; two that differ in it only are not the same."""
+    assert str(Door("a", 1)) == "kqq://a:1"
+    assert str(Door.parse("kqqs://[::1]:1")) == "kqqs://[::1]:1"
+    assert Door.parse("kqq://a:1") == Door("a", 1) != Door("a", 1, "kqqs")
+    assert replace(Door("a", 0, "kqqs"), port=5) == Door("a", 5, "kqqs")
+
+
+def test_all_schemes_are_told() -> None:
+    """Whoever writes a wrong one sees which there are."""
+    with pytest.raises(ConfigError, match="write kqq://HOST:PORT or kqqs://HOST:PORT, for example"):
+        Door.parse("tcp://a:1")
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "."])

@@ -12,6 +12,7 @@ import pytest
 
 from kqq.protocol.export import commands_markdown, evidence_markdown
 from kqq.protocol.transcript import parse_play
+from kqq.server import settings
 from serving import quiet_port, serving
 
 ROOT = Path(__file__).parent.parent
@@ -39,12 +40,17 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     ("name", "made"),
-    [("commands.md", commands_markdown()), ("evidence.md", evidence_markdown())],
-    ids=["commands", "evidence"],
+    [
+        ("configuration.md", settings.reference()),
+        ("kqq.toml", settings.sample()),
+        ("protocol/commands.md", commands_markdown()),
+        ("protocol/evidence.md", evidence_markdown()),
+    ],
+    ids=["configuration", "sample", "commands", "evidence"],
 )
-def test_the_generated_pages_are_those_of_the_catalogue(name: str, made: str) -> None:
+def test_the_generated_pages_are_those_of_the_code(name: str, made: str) -> None:
     """`scripts/docs` would change nothing."""
-    page = ROOT / "docs" / "protocol" / name
+    page = ROOT / "docs" / name
     assert page.read_text() == made, "run scripts/docs"
 
 

@@ -201,6 +201,32 @@ def test_old_habits_are_noticed(stream: bytes, old: bool) -> None:
     assert connection.old_habits is old
 
 
+@pytest.mark.parametrize(
+    ("pieces", "pipelines"),
+    [
+        ([wire(SAID)], False),
+        ([wire(SAID), wire(SAID)], False),
+        ([wire(SAID) + encode(SAID), b"\r\n"], False),
+        ([b"\r\n\r\n" + wire(SAID)], False),
+        ([wire(SAID, SAID)], True),
+        ([wire(SAID), encode(SAID), b"\r\n" + wire(SAID)], True),
+        ([wire(SAID) + b"hello\r\n"], True),
+        ([wire(SAID, SAID), wire(SAID)], True),
+        ([encode(SAID) + b"\n" + encode(SAID) + b"\n"], False),
+        ([b"\x8e\x01" + wire(SAID, SAID)], False),
+        ([wire(SAID, SAID), b"V" + wire(SAID)], False),
+        ([wire(SAID, SAID), b"\n"], False),
+    ],
+)
+def test_pipelining_is_noticed(pieces: list[bytes], pipelines: bool) -> None:
+    """Who sends two lines in one go reads a stream, unless something shows that it does not."""
+    connection = Connection(Role.SERVER)
+    assert not connection.pipelines
+    for piece in pieces:
+        connection.receive(piece, 0)
+    assert connection.pipelines is pipelines
+
+
 @pytest.mark.parametrize("noise", [b"\n", b"\r\n", b"\x81\n", b"\x85\x0a", b"ab\n", b"\n\r\n"])
 def test_fragments_of_a_prefix_are_no_lines(noise: bytes) -> None:
     """One or two bytes before a line, and empty lines, get no answer."""

@@ -5,22 +5,41 @@ import errno
 import logging
 import resource
 import socket
+import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import pems
 from kqq.client import Address, Client, Tcp
 from kqq.errors import ConfigError, StoreError
 from kqq.protocol import ServerMsg
 from kqq.server import Config, Listen, Server
 from kqq.server.accounts import add_account
 from kqq.server.app import _room_for_connections
+from kqq.server.config import MetricsAddress
 from kqq.server.database import Database
 from kqq.server.friends import make_friends
 from kqq.server.store import Store
-from stage import JULIET, PARIS, PASSWORD, ROMEO, Stage, Wire, add_person, request, sign_in_line
+from secured import Client as SecuredClient
+from secured import config as secured_config
+from secured import make, until
+from stage import (
+    JULIET,
+    PARIS,
+    PASSWORD,
+    ROMEO,
+    WAIT,
+    Stage,
+    Wire,
+    add_person,
+    request,
+    sign_in_line,
+)
 
 ANY_PORT = Listen("127.0.0.1", 0)
 
@@ -194,7 +213,7 @@ async def test_too_many_connections(tmp_path: Path, caplog: pytest.LogCaptureFix
         turned_away = await connect(server)
         assert await turned_away.hear() == ""
         await turned_away.close()
-        assert "turned away why='too many connections'" in caplog.text
+        assert 'turned away why="too many connections" door=kqq://127.0.0.1:' in caplog.text
         assert "&RES=0" in await kept[0].ask(request("Query_Stat2", ROMEO))
         gone = kept.pop()
         assert "&RES=0" in await gone.ask(request("Logout", JULIET))
@@ -263,3 +282,153 @@ def test_connections_fit_into_the_limit_of_open_files(monkeypatch: pytest.Monkey
     assert _room_for_connections(20000) == 20000
     limits[:] = [resource.RLIM_INFINITY, resource.RLIM_INFINITY]
     assert _room_for_connections(20000) == 20000
+
+
+# --- more doors ----------------------------------------------------------------------------------
+
+
+SIGN_IN_1_3 = sign_in_line(ROMEO).replace("VER=1.4&CON=1", "VER=1.3")
+
+
+async def test_redirector(tmp_path: Path) -> None:
+    """A door of its own tells phones of 1.3 where the first door is, and serves all others."""
+    settings = config(tmp_path, listen=(ANY_PORT, ANY_PORT), redirector=(ANY_PORT,))
+    async with Server(settings) as server:
+        add_person(server.store, ROMEO)
+        first, second, redirector = server.listening
+        assert len({first.port, second.port, redirector.port}) == 3
+        assert server._services.doors == [first, second]
+        for door in (first, redirector):
+            wire = Wire(await Tcp.connect(Address(door.host, door.port)))
+            answer = await wire.ask(SIGN_IN_1_3)
+            if door is redirector:
+                assert f"SI=127.0.0.1&SP={first.port}" in answer
+                assert "&RS=" not in answer
+            else:
+                assert "&RS=0&" in answer
+            assert "&RS=0&" in await wire.ask(sign_in_line(ROMEO))
+            await wire.close()
+
+
+async def ask(port: int, path: str) -> str:
+    """Return the answer to a request over HTTP."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    async with asyncio.timeout(WAIT):
+        answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer.decode()
+
+
+async def test_figures_and_health(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Figures are served where it is wished; health is that of the database, in words."""
+    monkeypatch.setattr("kqq.server.app._HEALTH_TIME", 0.1)
+    caplog.set_level(logging.INFO)
+    settings = config(tmp_path, metrics=MetricsAddress("127.0.0.1", 0))
+    async with Server(settings) as server:
+        port = server.metrics_port
+        assert port is not None
+        assert f"figures port={port}" in caplog.text
+        add_person(server.store, ROMEO)
+        wire = await connect(server)
+        assert "&RS=0&" in await wire.ask(sign_in_line(ROMEO))
+        figures = await ask(port, "/metrics")
+        for figure in (
+            'kqq_sign_ins_total{result="accepted"} 1.0',
+            'kqq_sessions_open{kind="connection"} 1.0',
+            "kqq_password_checks_waiting 0.0",
+            "kqq_write_batch_size_count",
+        ):
+            assert figure in figures
+        assert (await ask(port, "/health")).endswith("\r\n\r\nok\n")
+        with closing(sqlite3.connect(tmp_path / "kqq.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            answer = await ask(port, "/health")
+            assert answer.startswith("HTTP/1.1 503 ")
+            assert "took longer than 0.1 s to write" in answer
+        server.store._database.execute("ALTER TABLE account RENAME TO people")
+        assert "no such table" in await ask(port, "/health")
+        server.store._database.execute("ALTER TABLE people RENAME TO account")
+        await wire.close()
+    with closing(socket.socket()) as sock:
+        assert sock.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+
+
+async def test_door_for_figures_that_cannot_be_opened(tmp_path: Path) -> None:
+    """Whatever cannot be opened, nothing stays open: no door, no lock."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        metrics = MetricsAddress("127.0.0.1", taken.getsockname()[1])
+        server = Server(config(tmp_path, metrics=metrics))
+        with pytest.raises(ConfigError, match="the port is taken"):
+            await server.start()
+    with closing(socket.socket()) as sock:
+        assert sock.connect_ex(("127.0.0.1", server.listening[0].port)) == errno.ECONNREFUSED
+    async with Server(config(tmp_path)):
+        pass
+
+
+# --- settings read again -------------------------------------------------------------------------
+
+
+async def test_settings_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What can change while a server runs counts at once; what cannot is named."""
+    caplog.set_level(logging.INFO)
+    async with Stage(tmp_path, text_limit=3) as stage:
+        stage.add(ROMEO, JULIET)
+        romeo = await stage.sign_in(ROMEO)
+        line = request("CLTMSG", ROMEO, f"UN={JULIET}&MG=four")
+        assert (await romeo.ask(line)).endswith("&RES=1")
+        new = replace(stage.config, text_limit=4, captcha="always", connections_limit=7)
+        stage.server.reload(new)
+        assert (await romeo.ask(line)).endswith("&RES=0")
+        assert "&CMD=VERIFYCODE&" in await stage.connect().ask(sign_in_line(JULIET))
+        assert 'settings read again changed="captcha text_limit"' in caplog.text
+        assert "these settings need a restart keys=connections_limit" in caplog.text
+        caplog.clear()
+        stage.server.reload(replace(stage.config))
+        assert [record.getMessage() for record in caplog.records] == [
+            "settings read again changed=none"
+        ]
+
+
+async def test_certificate_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A certificate made anew in its place counts for who connects next; a broken one does not."""
+    files = make(tmp_path, pems.OLD)
+    settings = secured_config(tmp_path / "data", files)
+    async with Server(settings) as server:
+        add_person(server.store, ROMEO)
+        clients = []
+        for written, used in ((None, pems.OLD), (pems.NEW, pems.NEW), ("garbage", pems.NEW)):
+            if written is not None:
+                files.certificate.write_text(written)
+                server.reload(settings)
+            trusted = make(tmp_path / "data", used)
+            clients.append(await SecuredClient.connect(server, trusted))
+            assert clients[-1].certificate == used
+        assert "the certificate stays as it was why=" in caplog.text
+        for client in clients:
+            await client.say(sign_in_line(ROMEO))
+            assert "&RS=0&" in await client.hear()
+            await client.close()
+        await until(server, 0)
+
+
+async def test_danger_is_said_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who has networks count as one address is told what that means."""
+    async with Server(config(tmp_path, same_address=(ip_network("10.0.0.0/8"),))):
+        assert "one address network=10.0.0.0/8 danger=" in caplog.text
+
+
+async def test_nobody_comes_in_while_the_server_stops(tmp_path: Path) -> None:
+    """A connection that was accepted just before the doors were closed is closed at once."""
+    async with Server(config(tmp_path)) as server:
+        server._is_closing = True
+        wire = await connect(server)
+        assert await wire.hear() == ""
+        assert not server._guests
+        await wire.close()

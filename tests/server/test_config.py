@@ -3,14 +3,26 @@
 import ast
 import dataclasses
 import inspect
+import ipaddress
 import itertools
+import math
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kqq.errors import ConfigError
 from kqq.server import config
-from kqq.server.config import Config, Listen, default_data
+from kqq.server.config import (
+    Config,
+    Listen,
+    MetricsAddress,
+    SmsEntry,
+    allowed,
+    default_data,
+    toml,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +50,12 @@ def test_listen_refuses_what_is_no_address(text: str) -> None:
     with pytest.raises(ConfigError, match="kqq://HOST:PORT") as refused:
         Listen.parse(text)
     assert repr(text) in str(refused.value)
+
+
+def test_a_door_may_have_tls() -> None:
+    """`kqqs` is encrypted, `kqq` is not."""
+    assert Listen.parse("kqqs://a:1").is_tls
+    assert not Listen.parse("kqq://a:1").is_tls
 
 
 def test_default_data_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -68,8 +86,142 @@ def test_a_text_of_the_limit_fits_into_a_line() -> None:
     assert Config(data=Path()).text_limit * 4 + 200 < 65536
 
 
-@pytest.mark.parametrize("limit", [0, 16001])
-def test_a_text_limit_that_fits_no_line_is_refused(tmp_path: Path, limit: int) -> None:
-    """What is accepted must fit into the line that delivers it."""
-    with pytest.raises(ConfigError, match="take 1 to 16000"):
-        Config(data=tmp_path, text_limit=limit)
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("text_limit", 0, "text_limit=0 cannot be; take a whole number from 1 to 16000"),
+        ("text_limit", 16001, "text_limit=16001 cannot be; take a whole number from 1 to 16000"),
+        ("turn_limit", 0, "turn_limit=0 cannot be; take a whole number from 1 on"),
+        ("breath", -0.5, "breath=-0.5 cannot be; take a number from 0 on"),
+        ("breath", math.nan, "breath=nan cannot be; take a number from 0 on"),
+        ("breath", math.inf, "breath=inf cannot be; take a number from 0 on"),
+        (
+            "captcha",
+            "sometimes",
+            'captcha="sometimes" cannot be; take "never", "after-failures" or "always"',
+        ),
+        (
+            "advertise",
+            "http://chat.example",
+            (
+                'advertise="http://chat.example" cannot be; '
+                "take a host name or an IP address, without a port"
+            ),
+        ),
+        (
+            "metrics",
+            MetricsAddress("192.0.2.1", 9100),
+            (
+                'metrics="http://192.0.2.1:9100" cannot be; '
+                'take a loopback address such as "http://127.0.0.1:9100", or "" for none'
+            ),
+        ),
+        (
+            "listen",
+            (Listen("::1", 1, "kqqs"),),
+            (
+                "listen: the door kqqs://[::1]:1 needs `certificate` and `key`; set both, "
+                "or write kqq://[::1]:1"
+            ),
+        ),
+        (
+            "redirector",
+            (Listen("a", 1, "kqqs"),),
+            (
+                "redirector: the door kqqs://a:1 needs `certificate` and `key`; set both, "
+                "or write kqq://a:1"
+            ),
+        ),
+        ("listen", (), "redirector: there is no door in `listen` to send phones on to"),
+    ],
+)
+def test_what_would_break_a_promise_is_refused(
+    tmp_path: Path, name: str, value: object, told: str
+) -> None:
+    """The message names the setting, the value, and what is allowed."""
+    settings: dict[str, Any] = {"redirector": (Listen("a", 1),), name: value}
+    with pytest.raises(ConfigError) as refused:
+        Config(data=tmp_path, **settings)
+    assert str(refused.value) == told
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"advertise": "chat.example"},
+        {"advertise": "192.0.2.1"},
+        {"advertise": "2001:db8::1"},
+        {"metrics": MetricsAddress("localhost", 9100)},
+        {"metrics": MetricsAddress("127.8.8.8", 9100)},
+        {"metrics": MetricsAddress("::1", 0)},
+        {"update_help": "one\ntwo"},
+        {"certificate": Path("c"), "key": Path("k"), "listen": (Listen("a", 1, "kqqs"),)},
+    ],
+)
+def test_what_can_be_is_taken(tmp_path: Path, settings: dict[str, Any]) -> None:
+    """Hosts by name and number, texts of several lines, TLS with all it needs."""
+    assert Config(data=tmp_path, **settings)
+
+
+def test_nobody_changes_a_setting(tmp_path: Path) -> None:
+    """There is one way to change what all parts of a server look at."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config(data=tmp_path).text_limit = 1  # type: ignore[misc]
+
+
+def test_what_may_change_is_taken_over(tmp_path: Path) -> None:
+    """The rest stays as it was, and is named; so it is the next time."""
+    config = Config(data=tmp_path, text_limit=500)
+    new = Config(
+        data=tmp_path, text_limit=600, captcha="never", listen=(), connections_limit=9, log="json"
+    )
+    both = (["captcha", "text_limit"], ["listen", "connections_limit", "log"])
+    assert config.differences(new) == both
+    assert config.text_limit == 500
+    assert config.take_over(new) == both
+    assert (config.text_limit, config.captcha) == (600, "never")
+    assert config.listen == (Listen("127.0.0.1", 14000),)
+    assert config.take_over(new) == ([], ["listen", "connections_limit", "log"])
+
+
+def test_the_admin_socket_is_in_the_data_folder(tmp_path: Path) -> None:
+    """Unless it is said to be elsewhere."""
+    assert Config(data=tmp_path).admin_path == tmp_path / "admin.sock"
+    elsewhere = tmp_path / "elsewhere"
+    assert Config(data=tmp_path, admin_socket=elsewhere).admin_path == elsewhere
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        0,
+        -5,
+        0.05,
+        1e-9,
+        "",
+        'a"b\\c\n\x00\x7f小😀',
+        [],
+        ["a", "b"],
+        {"a": 1, "b": [{"c": "d"}]},
+    ],
+)
+def test_a_value_is_shown_as_toml_has_it(value: object) -> None:
+    """What is shown can be copied into a file."""
+    assert tomllib.loads(f"x = {toml(value)}") == {"x": value}
+
+
+def test_settings_are_shown_as_they_are_written() -> None:
+    """Paths, doors, networks and services as texts and tables; None is an empty text."""
+    entry = SmsEntry(name="a", address="b", text="c")
+    assert toml(entry) == '{ name = "a", address = "b", text = "c", help = "" }'
+    assert toml((Listen("::1", 5, "kqqs"),)) == '["kqqs://[::1]:5"]'
+    assert toml((ipaddress.ip_network("10.0.0.0/8"),)) == '["10.0.0.0/8"]'
+    assert toml(Path("a/b")) == '"a/b"'
+    assert toml(None) == '""'
+
+
+def test_everything_says_what_it_may_be() -> None:
+    """Whatever its type, there are words for it."""
+    for one in dataclasses.fields(Config):
+        assert allowed(one)

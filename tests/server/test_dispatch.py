@@ -3,12 +3,17 @@
 import asyncio
 import logging
 import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kqq.protocol import GetMsgEx, GetMsgExReply, List, ListReply, Reply
-from kqq.server.dispatch import Budget
-from kqq.server.handlers import HANDLERS, Context
+from kqq.server.dispatch import Budget, forgive, slow_down
+from kqq.server.handlers import HANDLERS, Context, Peer
+from kqq.server.journal import Attempt, Step
+from kqq.server.presence import Status
 from stage import JULIET, MD5, PARIS, ROMEO, Stage, Wire, request, sign_in_line
 
 LOGIN_1_1 = "M5=1&LC=9326B87B234E7235"
@@ -63,14 +68,6 @@ async def test_unknown_command_is_refused(stage: Stage, caplog: pytest.LogCaptur
     assert "&RES=0" in await romeo.ask(request("Query_Stat2", ROMEO))
 
 
-async def test_command_to_come_is_logged(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    """A known command without a handler is refused and logged."""
-    caplog.set_level(logging.INFO)
-    romeo = await stage.sign_in(ROMEO)
-    assert (await romeo.ask(request("GROUP_CMD", ROMEO, "UN=5"))).endswith("&RES=1")
-    assert "not supported peer=unknown command=GROUP_CMD" in caplog.text
-
-
 @pytest.mark.parametrize(
     "line",
     [
@@ -96,7 +93,7 @@ async def test_silence(stage: Stage, line: str, caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.INFO)
     wire = stage.connect()
     assert await answers(stage, wire, line) == []
-    assert "unreadable peer=unknown why=" in caplog.text
+    assert "unreadable peer=unknown:0 why=" in caplog.text
     assert await wire.ask(request("Logout", ROMEO)) != ""
 
 
@@ -118,27 +115,45 @@ async def test_empty_lines_are_not_answered(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "text"), [({"text_limit": 5}, "abcdef"), ({"inbox_limit": 0}, "hi")]
+    ("line", "res", "why"),
+    [
+        (request("CLTMSG", ROMEO, f"UN={JULIET}&MG=abcdef"), 1, "text_too_long"),
+        (request("CLTMSG", ROMEO, f"UN={JULIET}&MG=two"), 1, "inbox_full"),
+        (request("CLTMSG", ROMEO, f"UN={PARIS}&MG=hi"), 1, "not_friends"),
+        (request("CLTMSG", ROMEO, "UN=99&MG=hi"), 5, "no_such_number"),
+        (request("Ack_AddToList", ROMEO, f"UN={PARIS}&CD=0&RS="), 1, "not_asked"),
+        (request("Ack_AddToList", ROMEO, f"UN={PARIS}&CD=2&RS="), 1, "request_refused"),
+        (request("GROUP_CMD", ROMEO, "UN=5"), 1, "not_supported"),
+    ],
 )
 async def test_refusals_of_the_domain(
-    stage: Stage, settings: dict[str, int], text: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, line: str, res: int, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What the domain refuses is RES=1, with the reason in the log."""
+    """What the domain refuses is counted, and logged without the text of anybody."""
     caplog.set_level(logging.INFO)
-    inbox = stage.server._services.inbox
-    for name, value in settings.items():
-        setattr(inbox, f"_{name}", value)
-    romeo = await stage.sign_in(ROMEO)
-    line = request("CLTMSG", ROMEO, f"UN={JULIET}&MG={text}")
-    assert await romeo.ask(line) == "VER=1.1&CMD=CLTMSG&SEQ=201&UIN=10001&RES=1"
-    assert re.search("refused peer=unknown command=CLTMSG why=(TextTooLong|InboxFull)", caplog.text)
+    async with Stage(tmp_path, text_limit=5, inbox_limit=1, requests_per_day=0) as stage:
+        stage.add(ROMEO, JULIET)
+        stage.add(PARIS)
+        romeo = await stage.sign_in(ROMEO)
+        assert "&RES=0" in await romeo.ask(request("CLTMSG", ROMEO, f"UN={JULIET}&MG=one"))
+        assert (await romeo.ask(line)).endswith(f"&SEQ=201&UIN=10001&RES={res}")
+        assert stage.server._services.metrics.refused == {why: 1}
+        if why != "not_supported":
+            assert re.search(
+                rf"refused peer=unknown:0 uin=10001 command=\w+ why={why}", caplog.text
+            )
+        assert "abcdef" not in caplog.text
 
 
-async def test_database_that_cannot_be_read(stage: Stage) -> None:
-    """StoreError while a command is handled is RES=1; the connection goes on."""
+async def test_database_that_cannot_be_read(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """StoreError while a command is handled is RES=1, and an error in the log; it ends nothing."""
     romeo = await stage.sign_in(ROMEO)
     stage.store._database.execute("ALTER TABLE friend RENAME TO enemy")
     assert (await romeo.ask(request("SimpleInfo2", ROMEO))).endswith("&RES=1")
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "no such table" in record.getMessage()
+    assert stage.server._services.metrics.refused == {"store": 1}
     stage.store._database.execute("ALTER TABLE enemy RENAME TO friend")
     assert "&NP=65535&SN=1&" in await romeo.ask(request("SimpleInfo2", ROMEO))
 
@@ -162,7 +177,8 @@ async def test_unforeseen_errors(
         caplog.clear()
         assert (await romeo.ask(request(command, ROMEO))).endswith("&RES=1")
         assert re.search(
-            rf"failed id=[0-9a-f]{{8}} peer=unknown line='VER=1.4&CON=1&CMD={command}&", caplog.text
+            rf'failed id=[0-9a-f]{{8}} peer=unknown:0 line="VER=1.4&CON=1&CMD={command}&',
+            caplog.text,
         )
         assert "ZeroDivisionError" in caplog.text
 
@@ -185,3 +201,173 @@ async def test_new_handlers_answer_in_any_way(
     await romeo.say(request("List", ROMEO, seq=1), request("GetMsgEx", ROMEO, seq=2))
     assert await romeo.hear() == "VER=1.1&CMD=LIST&SEQ=1&UIN=10001&RES=0&FN=1"
     assert await romeo.hear() == "VER=1.1&CMD=GETMSGEX&SEQ=2&UIN=10001&RES=0&MN=0"
+
+
+# --- repeats -------------------------------------------------------------------------------------
+
+
+def message(text: str, seq: int = 201) -> str:
+    """Return the line with which Romeo writes to Juliet."""
+    return request("CLTMSG", ROMEO, f"UN={JULIET}&MG={text}", seq=seq)
+
+
+async def test_the_very_same_line_is_done_once(stage: Stage) -> None:
+    """Said again within seconds, a message is answered again and stored once."""
+    romeo = await stage.sign_in(ROMEO)
+    answer = "VER=1.1&CMD=CLTMSG&SEQ=201&UIN=10001&RES=0"
+    assert await romeo.ask(message("hi")) == answer
+    await stage.advance(stage.config.repeat_time - 0.1)
+    for line in (message("hi"), message("hi"), message("Hi"), message("hi", 202)):
+        assert "&RES=0" in await romeo.ask(line)
+    assert stage.store.count_messages(JULIET, 9) == 3
+    await stage.advance(0.1)
+    assert await romeo.ask(message("hi")) == answer
+    assert stage.store.count_messages(JULIET, 9) == 4
+
+
+async def test_a_line_again_while_the_first_is_being_written(stage: Stage) -> None:
+    """Neither is answered before it is on disk, and then both are."""
+    romeo = await stage.sign_in(ROMEO)
+    await romeo.say(message("hi"), message("hi"), message("hi"))
+    await stage.idle()
+    assert romeo.waiting() == ["VER=1.1&CMD=CLTMSG&SEQ=201&UIN=10001&RES=0"] * 3
+    assert stage.store.count_messages(JULIET, 9) == 1
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+async def test_what_could_not_be_stored_is_not_remembered(stage: Stage, over_http: bool) -> None:
+    """A client that tries again after a failure of the disk succeeds once that works again."""
+    execute = stage.store._database.execute
+    execute(
+        "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    )
+    say: Callable[[str], Awaitable[str]] = stage.post
+    if over_http:
+        assert "&RS=0&" in await stage.post(sign_in_line(ROMEO))
+    else:
+        say = (await stage.sign_in(ROMEO)).ask
+    assert (await say(message("hi"))).strip().endswith("&RES=1")
+    execute("DROP TRIGGER full")
+    assert (await say(message("hi"))).strip().endswith("&RES=0")
+    assert stage.store.count_messages(JULIET, 9) == 1
+
+
+async def test_what_was_refused_is_not_remembered(stage: Stage) -> None:
+    """Who is refused may say the same again when it may be."""
+    romeo = await stage.sign_in(ROMEO)
+    line = request("CLTMSG", ROMEO, f"UN={PARIS}&MG=hi")
+    assert (await romeo.ask(line)).endswith("&RES=1")
+    stage.store.add_friends(ROMEO, PARIS)
+    assert (await romeo.ask(line)).endswith("&RES=0")
+
+
+async def test_questions_are_answered_anew(stage: Stage) -> None:
+    """What changes nothing is not remembered: the same question has the answer of now."""
+    romeo = await stage.sign_in(ROMEO)
+    ask = request("Query_Stat2", ROMEO, "CM=2&UN=0")
+    assert "&ST=20,&" in await romeo.ask(ask)
+    await stage.sign_in(JULIET)
+    romeo.waiting()
+    assert "&ST=10,&" in await romeo.ask(ask)
+
+
+async def test_a_line_again_needs_a_sign_in(stage: Stage) -> None:
+    """The answer that is remembered is for who is signed in only."""
+    romeo = await stage.sign_in(ROMEO)
+    assert "&RES=0" in await romeo.ask(message("hi"))
+    assert (await stage.connect().ask(message("hi"))).endswith("&RES=20")
+    assert "&RES=0" in await romeo.ask(request("Logout", ROMEO))
+    assert (await romeo.ask(message("hi"))).endswith("&RES=20")
+
+
+# --- what is counted and noted -------------------------------------------------------------------
+
+
+async def test_commands_are_counted_by_their_names(stage: Stage) -> None:
+    """Whatever a client makes up is `unknown`, so that it does not fill the memory."""
+    romeo = await stage.sign_in(ROMEO)
+    for line in (
+        request("query_stat2", ROMEO),
+        request("CLTMSG", ROMEO, "UN=Juliet&MG=hi"),
+        request("Dance", ROMEO),
+        request("Sing", ROMEO),
+        "hello",
+        "VER=1.4&CON=1",
+    ):
+        await answers(stage, romeo, line)
+    metrics = stage.server._services.metrics
+    assert metrics.commands == {"Login": 1, "Query_Stat2": 1, "CLTMSG": 1, "unknown": 2}
+    assert metrics.unreadable_lines == 5
+    assert (await stage.connect().ask(request("GetMsgEx", ROMEO))).endswith("&RES=20")
+    assert metrics.refused == {"not_signed_in": 1}
+
+
+def steps(attempt: Attempt) -> list[Step]:
+    """Return what happened, without the connection itself."""
+    return [taken.step for taken in attempt.steps[1:]]
+
+
+async def test_why_somebody_is_not_signed_in_is_noted(stage: Stage) -> None:
+    """The journal of a number has what came under it: lines that cannot be read, early commands."""
+    wire = stage.connect()
+    for line in (
+        sign_in_line(ROMEO).replace("LC=8", "LC=x"),
+        request("Query_Stat2", ROMEO),
+        "hello",
+    ):
+        await answers(stage, wire, line)
+    journal = stage.server._services.journal
+    (attempt,) = journal.of_uin(ROMEO)
+    assert steps(attempt) == [Step.UNREADABLE, Step.EARLY, Step.UNREADABLE]
+    details = attempt.steps[1].details
+    assert "LC=x" in str(details["rule"])
+    assert MD5 not in str(details)
+    assert attempt.steps[2].details == {"command": "Query_Stat2"}
+
+
+async def test_what_comes_under_another_number_is_noted_where_it_came(stage: Stage) -> None:
+    """Who is signed in may say what belongs to others; the attempt stays that of who is."""
+    wire = await stage.sign_in(ROMEO)
+    for line in (request("Query_Stat2", PARIS), request("CLTMSG", JULIET, "UN=x&MG=")):
+        assert (await wire.ask(line)).endswith("&RES=20")
+    assert "&RES=1" in await wire.ask(request("CLTMSG", ROMEO, "UN=x&MG="))  # not noted
+    wire.link.reset()
+    await stage.idle()
+    journal = stage.server._services.journal
+    assert journal.of_uin(PARIS) == journal.of_uin(JULIET) == []
+    (attempt,) = journal.of_uin(ROMEO)
+    assert steps(attempt) == [Step.SIGNED_IN, Step.EARLY, Step.UNREADABLE, Step.DISCONNECTED]
+
+
+# --- over HTTP -----------------------------------------------------------------------------------
+
+
+async def test_all_kinds_of_answers_over_http(stage: Stage) -> None:
+    """What waits for a thread, for the disk, or brings messages, is waited for."""
+    assert "&RS=0&" in await stage.post(sign_in_line(ROMEO))
+    assert (await stage.post(message("hi"))).endswith("&RES=0\r\n")
+    assert "&RS=0&" in await stage.post(sign_in_line(JULIET), "192.0.2.2")
+    line = await stage.post(request("GetMsgEx", JULIET), "192.0.2.2")
+    assert line == ("VER=1.1&CMD=GETMSGEX&SEQ=201&UIN=10002&RES=0&MN=1&MT=9,&UN=10001,&MG=hi,\r\n")
+    assert "&RES=0" in await stage.post(request("Change_Stat", ROMEO, "ST=30"))
+
+
+# --- how fast ------------------------------------------------------------------------------------
+
+
+async def test_commands_cost_the_account_or_the_address(tmp_path: Path) -> None:
+    """Whose session lives pays for it; others pay by address, and what was not done is repaid."""
+    limits: dict[str, Any] = {"commands_burst": 2, "commands_rate": 0.5}
+    async with Stage(tmp_path, **limits) as stage:
+        stage.add(ROMEO)
+        services = stage.server._services
+        peer = Peer("192.0.2.1", 1, "tcp", "memory", "192.0.2.1")
+        attempt = services.journal.begin(peer.host, peer.port, peer.door, "tcp")
+        context = Context(services, peer, attempt, lambda: None, lambda _: None)
+        assert [slow_down(context) for _ in range(21)] == [0.0] * 20 + [pytest.approx(0.2)]
+        context.session = services.sessions.open(ROMEO, Status.ONLINE, lambda: None, lambda _: None)
+        assert [slow_down(context) for _ in range(3)] == [0.0, 0.0, 2.0]
+        forgive(context)
+        assert slow_down(context) == 2.0
+        services.sessions.close(context.session, "over")
+        assert slow_down(context) == pytest.approx(0.4)

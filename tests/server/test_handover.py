@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,8 @@ from kqq.protocol import Line, ServerMsg, decode
 from kqq.protocol.messages import Role
 from kqq.server import Config, Listen, Server
 from kqq.server.handover import Handover
-from stage import JULIET, ROMEO, add_person, request, sign_in_line
+from kqq.server.phones import Phone
+from stage import JULIET, ROMEO, WAIT, add_person, request, sign_in_line
 
 
 class _Lagging(asyncio.Transport):
@@ -53,6 +55,41 @@ def test_what_is_forgotten_never_arrives() -> None:
     handover.handed_over(7)
     handover.forget()
     assert handover.arrived() is None
+
+
+def test_what_left_us_is_acknowledged() -> None:
+    """Without a socket, or once it is closed, what has left our own buffer counts."""
+    sock = socket.socket()
+    sock.close()
+    for transport in (_Lagging(), _Lagging({"socket": sock})):
+        handover = Handover(transport)
+        handover.wrote(10)
+        found = []
+        for transport.left in (1, 0):
+            found.append(handover.is_acknowledged)
+        assert found == [False, True]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+async def test_the_system_tells_what_is_acknowledged() -> None:
+    """What the other system has no room for is not; when it is read, it is."""
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        with socket.create_connection(theirs.getsockname()) as ours, theirs.accept()[0] as other:
+            handover = Handover(_Lagging({"socket": ours}))
+            left = 50_000
+            ours.sendall(b"x" * left)
+            handover.wrote(left)
+            handover.handed_over(7)
+            assert handover.is_acknowledged is False
+            assert handover.arrived() is None
+            while left:
+                left -= len(other.recv(65536))
+            async with asyncio.timeout(WAIT):
+                while (last := handover.arrived()) is None:  # noqa: ASYNC110  # nobody tells
+                    await asyncio.sleep(0.01)
+            assert last == 7
+            assert bool(handover.is_acknowledged)
 
 
 @asynccontextmanager
@@ -114,6 +151,25 @@ async def test_what_the_system_holds_is_not_lost_when_the_server_stops(
         waiting = [one.text for one in server.store.messages_after(JULIET, 0, 1000)]
     assert set(_texts(seen)) | set(waiting) == set(sent)
     assert waiting == sent[len(sent) - len(waiting) :]
+
+
+async def test_who_says_goodbye_is_not_waited_for(tmp_path: Path) -> None:
+    """A client that closes its side before all has arrived is closed; the rest is kept."""
+    config = Config(data=tmp_path, listen=(Listen("127.0.0.1", 0),), arrival_time=0.001)
+    async with Server(config) as server:
+        add_person(server.store, JULIET)
+        for n in range(60):
+            await server.store.add_message(ROMEO, JULIET, f"{n} {'x' * 6000}", 0.0)
+        async with _deaf_juliet(server) as juliet, asyncio.timeout(WAIT):
+            (phone,) = server._guests
+            assert isinstance(phone, Phone)
+            while phone._pushes < 60:  # noqa: ASYNC110  # it tells nobody
+                await asyncio.sleep(0.001)
+            assert phone._handover.is_waiting
+            juliet.shutdown(socket.SHUT_WR)
+            while server._guests:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        assert server.store.count_messages(JULIET, 60) > 0
 
 
 async def test_a_message_that_arrived_is_deleted(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
 """`kqq account`: what is done to accounts, also while a server runs."""
 
-import csv
 import os
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,25 @@ import click
 from kqq.cli.group import (
     NUMBER,
     ask_password,
+    counted,
     data_option,
     json_option,
     main,
     moment,
+    paragraph,
     print_json,
+    show,
 )
 from kqq.cli.reach import do
 from kqq.words import printable
 
-_CHOICES = {"who_may_add": ("anyone", "ask", "nobody"), "who_may_write": ("friends", "anyone")}
+_PAGE = 1000
+"""Accounts that are asked for at once: a server with many must do other things in between."""
 
 
 @main.group()
 def account() -> None:
-    """The accounts of a server; works while it runs."""
+    """The accounts of a server: what is done to them while it runs takes effect at once."""
 
 
 def _print(result: dict[str, Any], words: str, *, as_json: bool) -> None:
@@ -68,8 +71,16 @@ def _proof(password: str | None, *, from_stdin: bool) -> str:
 @click.argument("uin", type=NUMBER, required=False)
 @click.option("--nick", required=True, help="The name that others see.")
 @_password_options
-@click.option("--who-may-add", type=click.Choice(_CHOICES["who_may_add"]))
-@click.option("--who-may-write", type=click.Choice(_CHOICES["who_may_write"]))
+@click.option(
+    "--who-may-add",
+    type=click.Choice(("anyone", "ask", "nobody")),
+    help="Who may add it to their friends.  [default: as the settings say]",
+)
+@click.option(
+    "--who-may-write",
+    type=click.Choice(("friends", "anyone")),
+    help="Who may write to it.  [default: as the settings say]",
+)
 @json_option
 @data_option
 def account_add(
@@ -111,7 +122,10 @@ def account_add(
 def account_passwd(
     *, uin: int, password: str | None, password_stdin: bool, as_json: bool, data: Path | None
 ) -> None:
-    """Change the password of UIN; whoever is signed in must sign in again."""
+    """Change the password of UIN; whoever is signed in must sign in again.
+
+    Passwords made for devices stay as they are; `kqq account device revoke` takes one back.
+    """
     proof = _proof(password, from_stdin=password_stdin)
     changed = do(data, "account.passwd", uin=uin, proof=proof)
     _print(changed, f"changed the password of {uin}", as_json=as_json)
@@ -164,9 +178,16 @@ def account_resume(*, uin: int, as_json: bool, data: Path | None) -> None:
 @json_option
 @data_option
 def account_delete(*, uin: int, yes: bool, as_json: bool, data: Path | None) -> None:
-    """Delete UIN, its friendships and the messages that wait for it; this cannot be undone."""
+    """Delete UIN, its friendships and the messages that wait for it; this cannot be undone.
+
+    What it has sent to others stays.
+    """
     if not yes:
-        click.confirm(f"Delete {uin} for good?", abort=True, err=True)
+        shown = do(data, "account.show", uin=uin)
+        friends = counted(len(shown["friends"]), "friend")
+        waiting = counted(shown["waiting"], "unread message")
+        words = f"Delete {uin} {printable(shown['nick'])} ({friends}, {waiting}) for good?"
+        click.confirm(words, abort=True, err=True)
     _print(do(data, "account.delete", uin=uin), f"deleted {uin}", as_json=as_json)
 
 
@@ -181,7 +202,8 @@ def account_delete(*, uin: int, yes: bool, as_json: bool, data: Path | None) -> 
 def account_friend(*, uin: int, other: int, as_json: bool, data: Path | None) -> None:
     """Make two accounts friends of each other."""
     result = do(data, "account.friend", uin=uin, other=other)
-    _print(result, f"{uin} and {other} are friends", as_json=as_json)
+    before = "" if result["new"] else ", and were before"
+    _print(result, f"{uin} and {other} are friends{before}", as_json=as_json)
 
 
 @account.command("unfriend")
@@ -198,17 +220,25 @@ def account_unfriend(*, uin: int, other: int, as_json: bool, data: Path | None) 
 # --- looking -------------------------------------------------------------------------------------
 
 
+def _pages(data: Path | None, name: str) -> Iterator[dict[str, Any]]:
+    """Give what an action returns, page by page."""
+    after = 0
+    while page := do(data, name, after=after, most=_PAGE):
+        yield from page
+        after = page[-1]["uin"]
+
+
 @account.command("list")
 @json_option
 @data_option
 def account_list(*, as_json: bool, data: Path | None) -> None:
-    """List all accounts."""
-    for one in do(data, "account.list"):
-        if as_json:
-            print_json(one)
-        else:
-            suspended = "" if one["suspended"] is None else "  (suspended)"
-            click.echo(f"{one['uin']:<10} {printable(one['nick'])}{suspended}")
+    """List all accounts: number, when it was last seen, nickname."""
+
+    def row(one: dict[str, Any]) -> tuple[str, ...]:
+        suspended = "" if one["suspended"] is None else "(suspended) "
+        return str(one["uin"]), moment(one["last_seen"]), suspended + one["nick"]
+
+    show(_pages(data, "account.list"), row, none="there are no accounts", as_json=as_json)
 
 
 @account.command("show")
@@ -223,8 +253,9 @@ def account_show(*, uin: int, as_json: bool, data: Path | None) -> None:
         return
     session = shown["session"]
     rows = [
-        ("number", shown["uin"]),
-        ("nickname", printable(shown["nick"])),
+        ("number", uin),
+        ("nickname", shown["nick"]),
+        ("face", shown["face"]),
         ("suspended", "no" if shown["suspended"] is None else shown["suspended"] or "yes"),
         ("signed in", "no" if session is None else f"from {session['peer']}, {session['status']}"),
         ("last seen", moment(shown["last_seen"])),
@@ -235,10 +266,10 @@ def account_show(*, uin: int, as_json: bool, data: Path | None) -> None:
         ("has asked", " ".join(map(str, shown["has_asked"])) or "nobody"),
         ("messages that wait", shown["waiting"]),
     ]
-    rows += [("device", printable(_device(one))) for one in shown["devices"]]
-    rows += [(name.replace("_", " "), printable(value)) for name, value in shown["profile"].items()]
+    rows += [("device", ", ".join(_device(one))) for one in shown["devices"]]
+    rows += [(name.replace("_", " "), value) for name, value in shown["profile"].items()]
     for name, value in rows:
-        click.echo(f"{name:<20} {value}")
+        click.echo(paragraph(str(value), f"{name:<18}  "))
 
 
 # --- passwords of devices ------------------------------------------------------------------------
@@ -249,8 +280,8 @@ def device() -> None:
     """Passwords made for one phone each: worth nothing elsewhere, and revoked by name."""
 
 
-def _device(one: dict[str, Any]) -> str:
-    return f"{one['name']}, made {moment(one['created'])}, last seen {moment(one['last_seen'])}"
+def _device(one: dict[str, Any]) -> tuple[str, ...]:
+    return one["name"], f"made {moment(one['created'])}", f"last seen {moment(one['last_seen'])}"
 
 
 @device.command("add")
@@ -266,7 +297,7 @@ def device_add(*, uin: int, name: str, as_json: bool, data: Path | None) -> None
         return
     click.echo(made["grouped"])
     click.echo(
-        "This is the password of the phone, typed without the blanks. It is not shown again.\n"
+        "Type this password on the phone without the blanks; it is not shown again.\n"
         "Letters are one tap each, digits one long press.",
         err=True,
     )
@@ -278,11 +309,8 @@ def device_add(*, uin: int, name: str, as_json: bool, data: Path | None) -> None
 @data_option
 def device_list(*, uin: int, as_json: bool, data: Path | None) -> None:
     """List the phones of UIN that have a password."""
-    for one in do(data, "device.list", uin=uin):
-        if as_json:
-            print_json(one)
-        else:
-            click.echo(printable(_device(one)))
+    devices = do(data, "device.list", uin=uin)
+    show(devices, _device, none=f"{uin} has no devices", as_json=as_json)
 
 
 @device.command("revoke")
@@ -291,7 +319,7 @@ def device_list(*, uin: int, as_json: bool, data: Path | None) -> None:
 @json_option
 @data_option
 def device_revoke(*, uin: int, name: str, as_json: bool, data: Path | None) -> None:
-    """Let the password of the phone NAME sign in no more."""
+    """Let the password of the phone NAME sign in no more; whoever is signed in must do so again."""
     revoked = do(data, "device.revoke", uin=uin, name=name)
     _print(revoked, f"revoked the password of {printable(name)}", as_json=as_json)
 
@@ -300,8 +328,8 @@ def device_revoke(*, uin: int, name: str, as_json: bool, data: Path | None) -> N
 
 
 @account.command("invite")
-@click.option("--uses", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), default=14, show_default=True)
+@click.option("--uses", type=int, default=1, show_default=True, help="For how many people.")
+@click.option("--days", type=float, default=14, show_default=True, help="For how long.")
 @click.option("--note", default="", help="For whom it is; shown in the list.")
 @json_option
 @data_option
@@ -312,7 +340,7 @@ def account_invite(*, uses: int, days: float, note: str, as_json: bool, data: Pa
         print_json(made)
         return
     click.echo(made["code"])
-    click.echo("The code is typed at http://HOST:PORT/register and is not shown again.", err=True)
+    click.echo(f"The code is typed at {made['page']} and is not shown again.", err=True)
     if made["registration"] != "invitation":
         click.echo(
             f"kqq: warning: registration={made['registration']}, so the code is of no use until "
@@ -325,15 +353,14 @@ def account_invite(*, uses: int, days: float, note: str, as_json: bool, data: Pa
 @json_option
 @data_option
 def account_invitations(*, as_json: bool, data: Path | None) -> None:
-    """List the invitations that can still be used."""
-    for one in do(data, "account.invitations"):
-        if as_json:
-            print_json(one)
-        else:
-            click.echo(
-                f"made {moment(one['created'])}, until {moment(one['expires'])}, for "
-                f"{one['uses']} more: {printable(one['note'])}"
-            )
+    """List the invitations that can still be used; the codes are kept nowhere."""
+
+    def row(one: dict[str, Any]) -> tuple[str, ...]:
+        uses, until = one["uses"], moment(one["expires"])
+        return f"made {moment(one['created'])}", f"until {until}", f"for {uses} more", one["note"]
+
+    found = do(data, "account.invitations")
+    show(found, row, none="there are no invitations that can be used", as_json=as_json)
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -341,13 +368,22 @@ def account_invitations(*, as_json: bool, data: Path | None) -> None:
 
 @account.command("export")
 @click.argument("file", type=click.File("w", encoding="utf-8", lazy=True), default="-")
+@json_option
 @data_option
-def account_export(*, file: Any, data: Path | None) -> None:
-    """Write all accounts to a CSV file, as import reads it, but without passwords."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(("uin", "nick", "password", "friends"))
-    for one in do(data, "account.export"):
-        writer.writerow((one["uin"], one["nick"], "", " ".join(map(str, one["friends"]))))
+def account_export(*, file: Any, as_json: bool, data: Path | None) -> None:
+    """Write numbers, nicknames and friends to a CSV file, as import reads it, or to the terminal.
+
+    Passwords are not kept, so there are none in it. A nickname that a spreadsheet would take for a
+    formula gets a ' in front; import takes it away.
+    """
+    from kqq.cli.accounts_file import write_rows
+
+    found = list(_pages(data, "account.export"))  # first, so that no file is emptied in vain
+    if not as_json:
+        write_rows(file, found)
+        return
+    for one in found:
+        print_json(one, file)
 
 
 @account.command("import", short_help="Add accounts from a CSV file.")
@@ -358,33 +394,20 @@ def account_export(*, file: Any, data: Path | None) -> None:
 def account_import(*, file: Path, skip_existing: bool, as_json: bool, data: Path | None) -> None:
     """Add accounts from a CSV file with the columns uin, nick, password, friends.
 
-    The friends of each are numbers with blanks between. The whole file is checked before anything
-    is changed. An account with an empty password can be signed in to once it is given one, by
-    `kqq account passwd` or `kqq account device add`.
+    The friends of each are numbers with blanks between, of this file or of accounts that are
+    there. The whole file is checked before anything is changed. Where the password is empty nobody
+    knows it, until `kqq account passwd` or `kqq account device add` gives one. What was
+    interrupted goes on with --skip-existing.
     """
-    from kqq.cli.accounts_file import check_rows, proofs, read_rows
+    from kqq.cli.accounts_file import add_rows, check_rows, known_among, read_rows
 
-    rows = read_rows(file)
-    known = {one["uin"] for one in do(data, "account.list", create=True)}
-    new, pairs = check_rows(file, rows, known, skip_existing=skip_existing)
-    done = 0
-    with click.progressbar(
-        proofs(new), length=len(new), label="adding accounts", file=sys.stderr
-    ) as bar:
-        part: list[dict[str, Any]] = []
-        for made in bar:
-            part.append(made)
-            if len(part) == _PART or done + len(part) == len(new):
-                do(data, "account.import", accounts=part, friends=[])
-                done += len(part)
-                part = []
-    for start in range(0, len(pairs), _PART):
-        do(data, "account.import", accounts=[], friends=pairs[start : start + _PART])
-    skipped = len(rows) - len(new)
-    result = {"added": len(new), "skipped": skipped, "friendships": len(pairs)}
-    words = f"added {len(new)} accounts and {len(pairs)} friendships"
-    _print(result, words + (f", skipped {skipped} accounts" if skipped else ""), as_json=as_json)
-
-
-_PART = 100
-"""Accounts that are added in one go."""
+    rows, wrong = read_rows(file)
+    known = known_among(data, rows)
+    checked = check_rows(file, rows, wrong, known, skip_existing=skip_existing)
+    added, befriended = add_rows(data, checked)
+    skipped = len(rows) - added
+    result = {"added": added, "skipped": skipped, "friendships": befriended}
+    words = f"added {counted(added, 'account')} and {counted(befriended, 'friendship')}"
+    if skipped:
+        words += f", skipped {counted(skipped, 'account')}"
+    _print(result, words, as_json=as_json)

@@ -7,12 +7,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from textwrap import wrap
+from typing import IO, Any, TypeVar
 
 import click
+from rich.cells import cell_len, set_cell_size
 
 from kqq import __version__
 from kqq.errors import AccountError, ConfigError, ConnectionLost, KQQError, StoreError, TimedOut
@@ -23,6 +25,8 @@ NUMBER = click.IntRange(min=1, max=4294967295)
 """The type of a number of an account."""
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Signs that could steer a terminal, and are as well escaped in JSON."""
+_COLUMNS = 80
+_NARROWEST = 12  # columns for what stands last in a row; with less nothing is cut
 
 
 class _Commands(click.Group):
@@ -96,6 +100,11 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")(command)
 
 
+def counted(number: int, what: str) -> str:
+    """Return how many of something there are, such as `1 friend` or `2 friends`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def moment(date: float | None) -> str:
     """Return a date in seconds as people write it, in local time."""
     if date is None:
@@ -106,7 +115,7 @@ def moment(date: float | None) -> str:
 def ask_password(*, from_stdin: bool, confirm: bool = False) -> str:
     """Return the password: from standard input if wanted, KQQ_PASSWORD, or a prompt."""
     if from_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
+        password = read_text(sys.stdin.readline).rstrip("\r\n")
     elif (known := os.environ.get("KQQ_PASSWORD")) is not None:
         password = known
     elif sys.stdin.isatty():
@@ -118,8 +127,72 @@ def ask_password(*, from_stdin: bool, confirm: bool = False) -> str:
     return password
 
 
-def print_json(value: dict[str, Any]) -> None:
-    """Print an object on one line, with no sign that could steer a terminal."""
-    click.echo(
-        _UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(value, ensure_ascii=False))
+def read_text(read: Callable[[], str]) -> str:
+    """Return what `read` takes from standard input. Raises ConfigError if it is no UTF-8."""
+    try:
+        return read()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"standard input is not UTF-8: {error.reason}") from error
+
+
+def show(
+    objects: Iterable[dict[str, Any]],
+    row: Callable[[dict[str, Any]], tuple[str, ...]],
+    *,
+    none: str,
+    as_json: bool,
+) -> None:
+    """Print objects as a table, or as JSON; if there are none, `none` on standard error.
+
+    So a script that counts lines counts none, and a person is told.
+    """
+    found = list(objects)
+    if as_json:
+        for one in found:
+            print_json(one)
+        return
+    for line in table([row(one) for one in found]):
+        click.echo(line)
+    if not found:
+        click.echo(none, err=True)
+
+
+def table(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return rows in columns as wide as they must be; a wide sign takes two cells.
+
+    What stands last in a row is cut where the line would be longer than 80 cells.
+    """
+    shown = [tuple(map(printable, row)) for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)][:-1]
+    room = _COLUMNS - sum(widths) - 2 * len(widths)
+    lines = []
+    for *cells, last in shown:
+        if cell_len(last) > room >= _NARROWEST:
+            last = set_cell_size(last, room - 1).rstrip() + "…"  # noqa: PLW2901
+        left = "".join(
+            f"{set_cell_size(cell, width)}  " for cell, width in zip(cells, widths, strict=True)
+        )
+        lines.append(f"{left}{last}".rstrip())
+    return lines
+
+
+def paragraph(text: str, left: str = "") -> str:
+    """Return `text` after `left` in lines of 80 cells, further ones below its beginning."""
+    # A sign that takes two cells counts as two where another stands in for its second one. One
+    # column is left for a line that ends between the two.
+    wide = "".join(sign + "\0" * (cell_len(sign) - 1) for sign in printable(text))
+    indent = " " * cell_len(left)
+    lines = wrap(
+        wide,
+        _COLUMNS - 1,
+        initial_indent=left,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
     )
+    return "\n".join(lines).replace("\0", "") if lines else left.rstrip()
+
+
+def print_json(value: dict[str, Any], file: IO[str] | None = None) -> None:
+    """Print an object on one line, with no sign that could steer a terminal."""
+    text = json.dumps(value, ensure_ascii=False)
+    click.echo(_UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text), file)

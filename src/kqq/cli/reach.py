@@ -12,6 +12,10 @@ from kqq.errors import ConfigError
 if TYPE_CHECKING:
     from kqq.server import Config
 
+_PATIENCE = 5.0
+"""Seconds in which a server that uses the folder must have opened its socket, or have stopped."""
+_PAUSE = 0.1
+
 
 def settings_of(data: Path | None) -> "Config":
     """Return the settings that `kqq serve` would have, with `--data` if it is given."""
@@ -25,27 +29,43 @@ def settings_of(data: Path | None) -> "Config":
 def do(data: Path | None, name: str, /, *, create: bool = False, **arguments: Any) -> Any:
     """Have the running server do something, or do it here if none runs.
 
-    `create` makes the data folder if it is not there. Returns what the action returns.
+    `create` makes the data folder if it is not there. Returns what the action returns. Raises
+    NoServer if none runs and one is needed, or if the one that runs cannot be asked.
     """
-    return asyncio.run(_do(settings_of(data), name, arguments, create=create))
+    on = None if data is None else data.absolute()
+    return asyncio.run(_do(settings_of(data), on, name, arguments, create=create))
 
 
-async def _do(config: "Config", name: str, arguments: dict[str, Any], *, create: bool) -> Any:
+async def _do(
+    config: "Config", on: Path | None, name: str, arguments: dict[str, Any], *, create: bool
+) -> Any:
     from kqq.server.admin_door import NoServer, ask
+    from kqq.server.claim import is_claimed
 
-    try:
-        return await ask(config.admin_path, name, arguments)
-    except NoServer:
-        return await _do_here(config, name, arguments, create=create)
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+    while True:
+        try:
+            return await ask(config.admin_path, name, arguments, on=on)
+        except NoServer as error:
+            if not is_claimed(config.data):
+                return await _do_here(config, name, arguments, create=create)
+            if loop.time() - since > _PATIENCE:
+                raise NoServer(
+                    f"a server uses {config.data}, but none listens at {config.admin_path}; is "
+                    "`admin_socket` what the server was started with?"
+                ) from error
+        await asyncio.sleep(_PAUSE)
 
 
 async def _do_here(config: "Config", name: str, arguments: dict[str, Any], *, create: bool) -> Any:
     """Do it where no server runs: a change is seen by the next one that starts."""
-    from kqq.server.admin import Admin, perform
+    from kqq.server.admin import Admin, check_server, perform
     from kqq.server.clock import LoopClock
     from kqq.server.database import Database, database_path, prepare_folder
     from kqq.server.store import Store
 
+    check_server(name, config)
     if not database_path(config.data).exists():
         if not create:
             raise ConfigError(f"there are no accounts in {config.data}; is that the right --data?")

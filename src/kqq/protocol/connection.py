@@ -91,9 +91,9 @@ class Connection:
     send no more, while a server may still answer what came before. `old_habits` is true once the
     other end sent a line as no phone did, and some clients do that take each read for one message:
     a bare LF at the end, or junk in front. `pipelines` is true once it sent two lines in one go, so
-    it reads a stream; but not where junk was seen (ZNQQ sends two lines at once, and reads one).
-    `noise` says how many fragments that are no lines the
-    last `receive` passed over.
+    it reads a stream; but not with old habits (ZNQQ and yiwoSDK may send two lines that come as
+    one piece, and read one). `noise` says how many fragments that are no lines the last `receive`
+    passed over.
     """
 
     def __init__(
@@ -102,9 +102,8 @@ class Connection:
         self.role = role
         self.closed = False
         self.old_habits = False
-        self._has_junk = False
-        self._has_pipelined = False
         self.noise = 0
+        self._has_pipelined = False
         self._framing = framing
         self._limits = limits or Limits()
         self._lines = LineBuffer(self._limits.line)
@@ -131,7 +130,7 @@ class Connection:
                 continue
             line = Line.decode(raw)
             if line.junk:
-                self.old_habits = self._has_junk = True
+                self.old_habits = True
             events.append(self._matched(decode(line, sender)))
         self._has_pipelined = self._has_pipelined or len(events) > 1
         if self._lines.error is not None:
@@ -141,8 +140,8 @@ class Connection:
 
     @property
     def pipelines(self) -> bool:
-        """Whether the other end sent two lines in one go, and never junk."""
-        return self._has_pipelined and not self._has_junk
+        """Whether the other end sent two lines in one go, and never as old clients do."""
+        return self._has_pipelined and not self.old_habits
 
     def send(self, message: Message, now: float) -> bytes:
         """Return the bytes that say `message`; a request is then waited for.

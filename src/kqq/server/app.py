@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import fcntl
 import logging
 import os
 import resource
@@ -19,6 +18,7 @@ from kqq.server.admin import Admin
 from kqq.server.admin_door import AdminDoor
 from kqq.server.captcha import Asked, CaptchaRules, Captchas
 from kqq.server.checks import Checks
+from kqq.server.claim import claim
 from kqq.server.clock import Clock, LoopClock
 from kqq.server.config import Config, Listen
 from kqq.server.database import Database, prepare_folder
@@ -41,6 +41,7 @@ from kqq.server.repeats import Repeats
 from kqq.server.requests import Requests
 from kqq.server.session import Sessions
 from kqq.server.store import Store
+from kqq.server.tls import context_of
 
 logger = logging.getLogger("kqq.app")
 
@@ -70,21 +71,26 @@ class Server:
         self._clock = clock or LoopClock()
         self._random = random
         self._doors: list[asyncio.Server] = []
+        self._tls: ssl.SSLContext | None = None
         self._guests: set[Visitor | Phone | Post] = set()
         self._lock: IO[str] | None = None
+        self._is_closing = False
         self._last_gone: asyncio.Future[None] | None = None
         self._admin_door: AdminDoor | None = None
         self._metrics_door: MetricsDoor | None = None
         self.metrics_port: int | None = None
         """The port where figures are served, if they are."""
         self.listening: tuple[Listen, ...] = ()
-        """The doors that are open, with their real ports."""
+        """The doors for phones that are open, redirectors last, with their real ports."""
 
     async def start(self) -> None:
         """Open database and doors. Raises ConfigError or StoreError; nothing is left open then."""
         self._room = _room_for_connections(self._config.connections_limit)
         path = prepare_folder(self._config.data)
-        self._lock = _lock(self._config)
+        self._lock = claim(
+            self._config.data,
+            f"another kqq serve uses {self._config.data}; stop it, or choose a folder with --data",
+        )
         try:
             self._database = Database(path)
         except StoreError:
@@ -94,9 +100,11 @@ class Server:
         self._build()
         try:
             for listen in self._config.listen:
-                await self._open(listen)
+                self._services.doors.append(await self._open(listen))
+            for listen in self._config.redirector:
+                self._services.redirectors.append(await self._open(listen))
             await self._open_for_operator()
-        except ConfigError:
+        except BaseException:
             await self.close()
             raise
         # Not before: who cannot start says why, in one line, and nothing else.
@@ -108,6 +116,7 @@ class Server:
 
     async def close(self) -> None:
         """Close doors and connections, write what waits, close the database."""
+        self._is_closing = True
         for door in self._doors:
             door.close()
         for guest in list(self._guests):
@@ -137,15 +146,24 @@ class Server:
         await self.close()
 
     def reload(self, config: Config) -> None:
-        """Take from `config` what can change while the server runs; say what cannot."""
+        """Take from `config` what can change while the server runs; say what cannot.
+
+        Certificate and key are read again from where they were, since they are made anew at times.
+        """
         taken, waiting = self._config.take_over(config)
+        if self._tls is not None:
+            try:
+                self._tls = context_of(self._config)
+            except ConfigError as error:
+                event(logger, logging.ERROR, "the certificate stays as it was", why=error)
         event(logger, logging.INFO, "settings read again", changed=" ".join(taken) or "none")
         if waiting:
             event(logger, logging.WARNING, "these settings need a restart", keys=" ".join(waiting))
 
     def visitor(self, door: Listen | None = None) -> asyncio.Protocol:
         """Return what handles one more connection; for a transport of one's own, too."""
-        visitor = Visitor(self._services, self._inside, door, self._became)
+        tls = self._tls if door is not None and door.is_tls else None
+        visitor = Visitor(self._services, self._inside, door, self._became, tls)
         self._guests.add(visitor)
         return visitor
 
@@ -200,7 +218,7 @@ class Server:
         friends = Friends(store)
         presence = Presence(friends, sessions.tell)
         metrics = Metrics(clock, __version__)
-        inbox = Inbox(store, friends, clock, sessions.wake, config, counted=metrics.delivered)
+        inbox = Inbox(store, friends, clock, sessions.wake, config, counted=metrics.count_messages)
         sessions.serve(inbox, presence)
         self._checks = Checks(most=lambda: config.hashes_waiting)
         self._accounts = Accounts(store, clock, random, self._checks)
@@ -267,29 +285,29 @@ class Server:
         )
 
     def _accept(self, door: Listen) -> asyncio.Protocol:
+        if self._is_closing:
+            return _TurnedAway()
         if len(self._guests) >= self._room:
             event(logger, logging.WARNING, "turned away", why="too many connections", door=door)
             return _TurnedAway()
         return self.visitor(door)
 
-    async def _open(self, listen: Listen) -> None:
+    async def _open(self, listen: Listen) -> Listen:
+        """Open a door and return it with its real port. Raises ConfigError."""
+        if listen.is_tls and self._tls is None:
+            self._tls = context_of(self._config)
         loop = asyncio.get_running_loop()
-        secure = _secure(self._config) if listen.is_tls else None
         opened = listen
         try:
             door = await loop.create_server(
-                lambda: self._accept(opened),
-                listen.host,
-                listen.port,
-                backlog=_BACKLOG,
-                ssl=secure,
+                lambda: self._accept(opened), listen.host, listen.port, backlog=_BACKLOG
             )
         except OSError as error:
             raise ConfigError(f"cannot listen on {listen}: {_why(error)}") from error
         self._doors.append(door)
         opened = replace(listen, port=door.sockets[0].getsockname()[1])
         self.listening += (opened,)
-        self._services.doors.append(opened)
+        return opened
 
 
 class _TurnedAway(asyncio.Protocol):
@@ -309,42 +327,6 @@ def _room_for_connections(wanted: int) -> int:
         soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - _FILES_KEPT)
-
-
-def _lock(config: Config) -> IO[str]:
-    """Claim the data folder. Two servers on it would each tell their own clients only."""
-    path = config.data / "lock"
-    try:
-        file = path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"cannot write in {config.data}: {error.strerror}") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise ConfigError(
-            f"another kqq serve uses {config.data}; stop it, or choose a folder with --data"
-        ) from None
-    return file
-
-
-def _secure(config: Config) -> ssl.SSLContext:
-    """Return what a door with TLS needs. Raises ConfigError if the files cannot be used."""
-    assert config.certificate is not None
-    assert config.key is not None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(config.certificate, config.key, password=_no_password)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"cannot use certificate={config.certificate} with key={config.key}: {error}; take "
-            "PEM files, the key without a password"
-        ) from error
-    return context
-
-
-def _no_password() -> str:
-    raise ValueError("the key has a password")
 
 
 def _why(error: OSError) -> str:

@@ -190,6 +190,8 @@ class Phone(asyncio.Protocol):
             current = self._services.sessions.of(session.uin) if session is not None else None
             if current is None or current.wake != self.wake:  # else they signed in again right here
                 self._outgoing.disown()
+                if not self._outgoing:
+                    self._emptied()
 
     # --- reading and answering
 
@@ -281,7 +283,6 @@ class Phone(asyncio.Protocol):
 
     def _flush(self) -> None:
         """Say the replies whose turn has come."""
-        was_waiting = len(self._replies) >= self._config.replies_limit
         while self._replies and not self._is_full:
             first = self._replies[0]
             reply = first.reply
@@ -302,7 +303,7 @@ class Phone(asyncio.Protocol):
                     self._outgoing.disown()
                 self._greeted = first.greets
                 self.wake()
-        if was_waiting:
+        if not self._is_reading:  # so many may have waited that no more were taken
             self._work_soon()
         if self._ending is not None and not self._replies:
             self._close()

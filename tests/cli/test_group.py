@@ -1,0 +1,233 @@
+"""The group `kqq`: help, errors, exit codes, and what subcommands share."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from command import as_anna, kqq
+from kqq import __version__
+from kqq.cli import main
+from kqq.cli.group import ask_password, print_json
+from kqq.errors import AccountError, ConfigError, KQQError, NoSuchNumber, StoreError, TimedOut
+from serving import quiet_port
+
+
+def test_every_command_has_help() -> None:
+    """`--help` of each command says what it does, and names its options."""
+
+    def walk(command: click.Command, *path: str) -> None:
+        result = kqq(*path, "--help")
+        assert result.exit_code == 0
+        assert command.help
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, (path, parameter.name)
+        if isinstance(command, click.Group):
+            for name, one in command.commands.items():
+                walk(one, *path, name)
+
+    walk(main)
+
+
+def test_help_fits_80_columns_and_tells_the_exit_codes() -> None:
+    """A terminal of 80 columns shows it all."""
+    out = kqq("--help").stdout
+    assert max(map(len, out.splitlines())) <= 80
+    assert "Exit codes" in out
+
+
+def test_the_version_is_told() -> None:
+    """`--version` says which."""
+    assert kqq("--version").stdout == f"kqq, version {__version__}\n"
+
+
+def test_python_m_kqq_is_the_same() -> None:
+    """`python -m kqq` runs the same command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "kqq", "--version"], capture_output=True, text=True, check=True
+    )
+    assert __version__ in done.stdout
+
+
+def test_the_default_folder_is_the_users(tmp_path: Path) -> None:
+    """Without --data the folder `kqq` among the user's data is used, and said to be new."""
+    add = ("account", "add", "10001", "--nick", "Anna", "--password", "secret")
+    result = kqq(*add, XDG_DATA_HOME=str(tmp_path))
+    assert result.exit_code == 0
+    assert result.stderr == f"making a new data folder {tmp_path / 'kqq'}\n"
+    assert (tmp_path / "kqq" / "kqq.sqlite").exists()
+
+
+def test_an_interrupt_ends_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C at a prompt or in the middle of something is exit code 130, without a traceback."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kqq.cli.protocol._lines", interrupted)
+    result = kqq("explain", "-")
+    assert result.exit_code == 130
+    assert result.stderr == "\nkqq: interrupted\n"
+
+
+@pytest.mark.parametrize("command", ["kqq --help", "kqq demo", "kqq explain VER=1"])
+def test_a_full_disk_is_one_line(command: str) -> None:
+    """Output that cannot be written is an error in one line."""
+    shell = f"{command.replace('kqq', f'{shlex.quote(sys.executable)} -m kqq')} >/dev/full"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr == "kqq: No space left on device\n"
+
+
+def test_closed_output_is_no_error() -> None:
+    """A caller may close standard output."""
+    shell = f"{shlex.quote(sys.executable)} -m kqq explain VER=1.4 >&-"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_the_folder_may_be_named_in_the_file_of_settings(tmp_path: Path) -> None:
+    """That which KQQ_CONFIG names, so that all commands find what the server uses."""
+    file = tmp_path / "kqq.toml"
+    file.write_text('data = "people"')
+    add = ("account", "add", "10001", "--nick", "Anna", "--password", "secret")
+    assert kqq(*add, KQQ_CONFIG=str(file)).exit_code == 0
+    assert (tmp_path / "people" / "kqq.sqlite").exists()
+    kqq(*add, "--data", str(tmp_path / "others"), KQQ_CONFIG=str(file))
+    assert (tmp_path / "others" / "kqq.sqlite").exists()
+
+
+def test_no_server_is_exit_code_3() -> None:
+    """Nobody there: one line with the reason."""
+    result = as_anna(f"tcp://127.0.0.1:{quiet_port()}", "friends")
+    assert result.exit_code == 3
+    assert "Connection refused" in result.stderr
+
+
+def test_a_reader_who_leaves_is_no_error() -> None:
+    """`kqq explain … | head` ends quietly."""
+    command = f"{shlex.quote(sys.executable)} -m kqq explain - | head -n 1"
+    lines = b"VER=1.4&CMD=Logout&SEQ=1&UIN=10001\n" * 5000
+    done = subprocess.run(command, shell=True, input=lines, capture_output=True, check=True)
+    assert done.stderr == b""
+
+
+def test_output_that_cannot_be_written_ends_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of the output is forgotten, so that Python does not fail again at exit."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit) as ended:
+            main(["explain", "VER=1.4&CMD=Logout&SEQ=1&UIN=10001"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "kqq: No space left on device\n"
+
+
+def test_a_reader_who_left_is_exit_code_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever read the output may go when it has seen enough."""
+
+    def left(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("kqq.cli.protocol._lines", left)
+    with (tmp_path / "out").open("w", encoding="utf-8") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        with pytest.raises(SystemExit) as ended:
+            main(["explain", "-"])
+    assert ended.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (AccountError("a\x9bb"), 2),
+        (ConfigError("a\x9bb"), 2),
+        (StoreError("a\x9bb"), 2),
+        (TimedOut("a\x9bb"), 3),
+        (NoSuchNumber("a\x9bb", command="CLTMSG", res=5), 1),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(
+    error: KQQError, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said cannot steer the terminal, though the server may have said it."""
+
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("kqq.cli.protocol._lines", fails)
+    result = kqq("explain", "-")
+    assert (result.exit_code, result.stderr) == (code, "kqq: a\\x9bb\n")
+
+
+def test_closed_streams_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has None for a stream that the caller closed."""
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", "VER=1.4&CMD=Logout&SEQ=1&UIN=10001"])
+    assert ended.value.code == 0
+
+
+def test_json_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Signs that could are escaped; others, Chinese ones say, stay as they are."""
+    print_json({"text": "小\x9b\u202e\udcff"})
+    assert capsys.readouterr().out == '{"text": "小\\u009b\\u202e\\udcff"}\n'
+
+
+@pytest.mark.parametrize(
+    ("typed", "password"), [("secret\n", "secret"), ("secret\r\n", "secret"), (" a \n", " a ")]
+)
+def test_a_password_is_a_line_of_standard_input(typed: str, password: str) -> None:
+    """Only the end of the line is taken off; KQQ_PASSWORD does not count then."""
+    assert _asked("--stdin", typed=typed, KQQ_PASSWORD="other") == password
+
+
+def test_a_password_comes_from_the_environment() -> None:
+    """So that it need not be typed, nor be seen in a list of processes."""
+    assert _asked(KQQ_PASSWORD="secret") == "secret"
+
+
+def test_a_password_is_asked_for_at_a_terminal() -> None:
+    """A new one twice, until both are the same."""
+    assert _asked("--terminal", typed="secret\n") == "secret"
+    assert _asked("--terminal", "--confirm", typed="a\nb\nc\nc\n") == "c"
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "told"),
+    [
+        ((), {}, "no password; set KQQ_PASSWORD, or use --password-stdin, or a terminal"),
+        ((), {"KQQ_PASSWORD": ""}, "the password is empty"),
+        (("--stdin",), {}, "the password is empty"),
+    ],
+)
+def test_no_password_is_told(options: tuple[str, ...], env: dict[str, str], told: str) -> None:
+    """A script that gave none is not kept waiting."""
+    with pytest.raises(ConfigError) as caught:
+        _asked(*options, **env)
+    assert str(caught.value) == told
+
+
+def _asked(*options: str, typed: str = "", **env: str) -> str:
+    """Return the password that `ask_password` got from this input and environment."""
+    asked = []
+
+    @click.command
+    @click.option("--stdin", is_flag=True)
+    @click.option("--terminal", is_flag=True)
+    @click.option("--confirm", is_flag=True)
+    def ask(*, stdin: bool, terminal: bool, confirm: bool) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys.stdin, "isatty", lambda: terminal)
+            asked.append(ask_password(from_stdin=stdin, confirm=confirm))
+
+    CliRunner().invoke(
+        ask, options, input=typed, env={"KQQ_PASSWORD": None, **env}, catch_exceptions=False
+    )
+    return asked[0]
