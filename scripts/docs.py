@@ -3,12 +3,14 @@
 import sys
 from pathlib import Path
 
+from kqq.cli.reference import reference as every_command
 from kqq.demo import picture
 from kqq.protocol.export import commands_markdown, evidence_markdown
 from kqq.server.settings import reference, sample
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
+    "docs/commands.md": every_command,
     "docs/configuration.md": reference,
     "docs/kqq.toml": sample,
     "docs/protocol/commands.md": commands_markdown,

@@ -208,10 +208,10 @@ def test_the_compose_file_brings_ports_and_data() -> None:
 # --- pages ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["operating.md", "install.md"])
+@pytest.mark.parametrize("name", ["docs/operating.md", "docs/install.md", "README.md"])
 def test_the_commands_of_the_pages_are_ours(name: str) -> None:
     """Each line that begins with `$ kqq`, and each `kqq` with its options within a sentence."""
-    page = (ROOT / "docs" / name).read_text()
+    page = (ROOT / name).read_text()
     lines = re.findall(r"^\$ (kqq .*)$", page, re.MULTILINE)
     lines += re.findall(r"`(kqq [a-z]+(?: --[a-z]+ [^`…]+)?)`", page)
     assert len(lines) > 5

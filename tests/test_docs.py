@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kqq.cli.reference import reference as every_command
 from kqq.protocol.export import commands_markdown, evidence_markdown
 from kqq.protocol.transcript import parse_play
 from kqq.server import settings
@@ -41,12 +42,13 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("name", "made"),
     [
+        ("commands.md", every_command()),
         ("configuration.md", settings.reference()),
         ("kqq.toml", settings.sample()),
         ("protocol/commands.md", commands_markdown()),
         ("protocol/evidence.md", evidence_markdown()),
     ],
-    ids=["configuration", "sample", "commands", "evidence"],
+    ids=["every-command", "configuration", "sample", "commands", "evidence"],
 )
 def test_the_generated_pages_are_those_of_the_code(name: str, made: str) -> None:
     """`scripts/docs` would change nothing."""
