@@ -42,7 +42,8 @@ AT_ONCE = {"kqq.cli", "kqq.errors", "kqq.words"}
 """What the command line imports before it knows the subcommand."""
 LAYERS = {
     "tools, which know nothing of chat": {
-        "certificates", "checks", "clock", "config", "database", "handover", "logs", "picture",
+        "certificates", "checks", "claim", "clock", "config", "database", "handover", "logs",
+        "picture",
     },
     "what is made of them": {
         "backup", "captcha", "diagnosis", "journal", "limits", "metrics", "metrics_door",

@@ -1,44 +1,74 @@
 """The group `kqq`: help, errors, exit codes, and what subcommands share."""
 
+import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len
 
 from command import as_anna, kqq
 from kqq import __version__
 from kqq.cli import main
-from kqq.cli.group import ask_password, print_json
+from kqq.cli.group import ask_password, counted, moment, paragraph, print_json, show, table
 from kqq.errors import AccountError, ConfigError, KQQError, NoSuchNumber, StoreError, TimedOut
 from serving import quiet_port
 
 
-def test_every_command_has_help() -> None:
-    """`--help` of each command says what it does, and names its options."""
+def every_command() -> Iterator[tuple[str, ...]]:
+    """Give the words of all commands and groups, `()` for `kqq` itself."""
 
-    def walk(command: click.Command, *path: str) -> None:
-        result = kqq(*path, "--help")
-        assert result.exit_code == 0
-        assert command.help
-        for parameter in command.params:
-            if isinstance(parameter, click.Option):
-                assert parameter.help, (path, parameter.name)
+    def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        yield path
         if isinstance(command, click.Group):
             for name, one in command.commands.items():
-                walk(one, *path, name)
+                yield from walk(one, (*path, name))
 
-    walk(main)
+    return walk(main, ())
 
 
-def test_help_fits_80_columns_and_tells_the_exit_codes() -> None:
-    """A terminal of 80 columns shows it all."""
-    out = kqq("--help").stdout
-    assert max(map(len, out.splitlines())) <= 80
-    assert "Exit codes" in out
+@pytest.mark.parametrize("path", list(every_command()), ids=" ".join)
+def test_every_command_has_help(path: tuple[str, ...]) -> None:
+    """It says what the command does in one sentence, names its options, and fits 80 columns."""
+    result = kqq(*path, "--help")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert max(map(cell_len, result.stdout.splitlines())) <= 80
+    assert "..." not in result.stdout.replace("VALUE...", "").replace("[ARGS]...", ""), "cut off"
+    command: click.Command = main
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    sentence = " ".join((command.help or "").split("\n\n")[0].split())
+    assert re.fullmatch(r"[A-Z`].*[^.]\.( `-` reads it\.)?", sentence), sentence
+    assert ". " not in sentence, "more than one sentence"
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+
+
+def test_help_tells_the_exit_codes() -> None:
+    """At the end, for all commands."""
+    assert "Exit codes: 0 done" in kqq("--help").stdout
+
+
+def test_every_command_in_the_docs_is_there() -> None:
+    """And so is every one that our own words name."""
+    root = Path(__file__).parent.parent.parent
+    known = {path for path in every_command() if path}
+    files = [root / "README.md", *root.glob("docs/**/*.md"), *root.glob("src/**/*.py")]
+    named = 0
+    for file in files:
+        for found in re.finditer(r"`kqq ([a-z][a-z ]*)", file.read_text(encoding="utf-8")):
+            words = tuple(found[1].split())
+            named += 1
+            is_group = words[:1] in {("account",), ("config",)}
+            assert words[: 2 if is_group and len(words) > 1 else 1] in known, (file, words)
+    assert named > 50
 
 
 def test_the_version_is_told() -> None:
@@ -212,6 +242,67 @@ def test_no_password_is_told(options: tuple[str, ...], env: dict[str, str], told
     with pytest.raises(ConfigError) as caught:
         _asked(*options, **env)
     assert str(caught.value) == told
+
+
+def test_password_that_is_no_text() -> None:
+    """It is told, and not shown."""
+    result = kqq("account", "passwd", "10001", "--password-stdin", typed=b"secret\xff\n")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "kqq: standard input is not UTF-8: invalid start byte\n"
+
+
+# --- what is shown -------------------------------------------------------------------------------
+
+
+def test_columns_stand_below_each_other() -> None:
+    """A wide sign takes two cells; the last column is cut, unless hardly any room is left."""
+    assert table([("1", "小波", "x"), ("100", "a", ""), ("2", "a\x1bb", "c")]) == [
+        "1    小波    x",
+        "100  a",
+        "2    a\\x1bb  c",
+    ]
+    assert table([]) == []
+    (line,) = table([("1", "波" * 60)])
+    assert line == f"1  {'波' * 38}…"
+    (line,) = table([("1", "x" * 77)])
+    assert line == f"1  {'x' * 77}"
+    (line,) = table([("1" * 70, "x" * 70)])
+    assert line == f"{'1' * 70}  {'x' * 70}"
+
+
+def test_paragraph() -> None:
+    """Lines of at most 80 cells, below their beginning, and never broken at a hyphen."""
+    assert paragraph("", "name  ") == "name"
+    assert paragraph("小波\x1b", "name  ") == "name  小波\\x1b"
+    words = paragraph("--skip-existing " * 8, "name  ").splitlines()
+    assert words == [
+        "name  --skip-existing --skip-existing --skip-existing --skip-existing",
+        "      --skip-existing --skip-existing --skip-existing --skip-existing",
+    ]
+    for text in ("波" * 200, "a" + "波" * 200, "aß" * 100, "a\u0301" * 100):
+        lines = paragraph(text, "name  ").splitlines()
+        assert max(map(cell_len, lines)) <= 80
+        assert "".join(line[6:] for line in lines) == text
+
+
+def test_what_is_shown_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """Words on standard error, so that a script counts no lines; JSON says nothing."""
+    show([], lambda one: (one["a"],), none="there is nothing", as_json=False)
+    assert capsys.readouterr() == ("", "there is nothing\n")
+    show([], lambda one: (one["a"],), none="there is nothing", as_json=True)
+    assert capsys.readouterr() == ("", "")
+    show([{"a": "x"}], lambda one: (one["a"],), none="there is nothing", as_json=True)
+    assert capsys.readouterr() == ('{"a": "x"}\n', "")
+    show([{"a": "x"}], lambda one: (one["a"],), none="there is nothing", as_json=False)
+    assert capsys.readouterr() == ("x\n", "")
+
+
+def test_numbers_and_dates() -> None:
+    """One friend, two friends; a date in local time, or never."""
+    counts = [counted(number, "friend") for number in (0, 1, 2)]
+    assert counts == ["0 friends", "1 friend", "2 friends"]
+    assert moment(None) == "never"
+    assert re.fullmatch(r"2014-05-1[34] \d\d:\d\d", moment(1_400_000_000.0))
 
 
 def _asked(*options: str, typed: str = "", **env: str) -> str:

@@ -153,6 +153,32 @@ async def test_what_the_system_holds_is_not_lost_when_the_server_stops(
     assert waiting == sent[len(sent) - len(waiting) :]
 
 
+async def test_what_arrives_while_the_server_stops_is_deleted(tmp_path: Path) -> None:
+    """The server waits until what it has pushed has arrived, so that it does not come again."""
+    config = Config(data=tmp_path, listen=(Listen("127.0.0.1", 0),))
+    async with Server(config) as server:
+        add_person(server.store, JULIET)
+        for n in range(60):
+            await server.store.add_message(ROMEO, JULIET, f"{n} {'x' * 6000}", 0.0)
+        async with _deaf_juliet(server) as juliet, asyncio.timeout(WAIT):
+            (phone,) = server._guests
+            assert isinstance(phone, Phone)
+            while phone._pushes < 60:  # noqa: ASYNC110  # it tells nobody
+                await asyncio.sleep(0.001)
+            assert phone._handover.is_waiting
+            stops = asyncio.create_task(server.close())
+            while phone._ending is None:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            seen = b""
+            while data := await asyncio.get_running_loop().sock_recv(juliet, 65536):
+                seen += data
+            assert len(_texts(seen)) >= 59  # of the first one a part was read before
+            juliet.close()
+            await stops
+    async with Server(config) as server:
+        assert server.store.count_messages(JULIET, 60) == 0
+
+
 async def test_who_says_goodbye_is_not_waited_for(tmp_path: Path) -> None:
     """A client that closes its side before all has arrived is closed; the rest is kept."""
     config = Config(data=tmp_path, listen=(Listen("127.0.0.1", 0),), arrival_time=0.001)

@@ -503,29 +503,20 @@ async def test_answers_of_one_delete_nothing_of_another(stage: Stage) -> None:
 
 async def test_pushes_that_are_dropped_make_room(tmp_path: Path) -> None:
     """Who is kicked while so much waits that no more is read is read again."""
-    async with Stage(tmp_path, replies_limit=2) as stage:
+    async with Stage(tmp_path, replies_limit=1) as stage:
         stage.add(ROMEO, JULIET)
+        put(stage, JULIET, "one")
         juliet = stage.connect()
         await juliet.transport.send(f"{sign_in_line(JULIET)}\n".encode())
         await stage.idle()
-        juliet.waiting()
-        put(stage, JULIET, "one")
-        with disk_stands_still(stage):
-            said = message(2, sender=JULIET, to=ROMEO)
-            await juliet.transport.send(f"{said}\n".encode())
-            stage.server._services.sessions.wake(JULIET)  # the push waits for a breath
-            await stage.turns()
-            asked = request("Query_Stat2", JULIET, seq=3)
-            await juliet.transport.send(f"{asked}\n".encode())
-            await stage.turns()
-            assert not juliet.link.server.is_reading()
-            stage.server._services.sessions.kick(JULIET, "for a test")
-            await stage.turns()
-        for _ in range(2):
-            await stage.advance(stage.config.breath)
-        lines = juliet.waiting()
-        assert seqs(lines) == [2, 3]
-        assert lines[1].endswith("&RES=20")
+        assert len(juliet.waiting()) == 1  # the push waits for a breath
+        await juliet.transport.send(f"{request('Query_Stat2', JULIET, seq=3)}\n".encode())
+        await stage.idle()
+        assert not juliet.link.server.is_reading()
+        stage.server._services.sessions.kick(JULIET, "for a test")
+        await stage.advance(stage.config.breath)
+        assert juliet.waiting() == ["VER=1.1&CMD=QUERY_STAT2&SEQ=3&UIN=10002&RES=20"]
+        assert stage.store.count_messages(JULIET, 9) == 1
 
 
 async def test_what_arrives_of_one_deletes_nothing_of_another(stage: Stage) -> None:
@@ -767,6 +758,34 @@ async def test_flood_while_the_disk_stands_still(stage: Stage) -> None:
     await stage.idle()
     assert seqs(wire.waiting()) == list(range(1, 5001))
     assert stage.store.count_messages(JULIET, 9999) == 5000
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("limit", [1, 2])
+async def test_the_smallest_limits_hold_up_nobody(
+    tmp_path: Path, end: str, at_once: bool, limit: int
+) -> None:
+    """Whatever the client is like, it is read again once its answers are out."""
+    async with Stage(tmp_path, replies_limit=limit, turn_limit=1, take_limit=1) as stage:
+        stage.add(ROMEO, JULIET)
+        romeo, juliet = stage.connect(), await stage.sign_in(JULIET)
+        lines = [sign_in_line(ROMEO, seq=1)]
+        lines += [message(n) if n % 2 else request("GetMsgEx", ROMEO, seq=n) for n in range(2, 12)]
+        pieces = ["".join(f"{line}{end}" for line in lines)] if at_once else []
+        for piece in pieces or (f"{line}{end}" for line in lines):
+            await romeo.transport.send(piece.encode())
+        await juliet.say(*(message(n, sender=JULIET, to=ROMEO) for n in range(1, 4)))
+        heard = []
+        for _ in range(40):
+            await stage.advance(stage.config.breath)
+            heard += romeo.waiting()
+        replies = [line for line in heard if "&CMD=Server_Msg&" not in line and "&ST=" not in line]
+        assert seqs(replies) == list(range(1, 12))
+        brought = [line for line in heard if "&MG=" in line]
+        said = [text for line in brought for text in line.rpartition("&MG=")[2].split(",") if text]
+        assert said == ["1", "2", "3"]
+        assert texts(juliet.waiting()) == ["3", "5", "7", "9", "11"]
 
 
 async def test_flood_while_a_password_is_checked(stage: Stage) -> None:

@@ -26,7 +26,7 @@ _PAGE = 1000
 """Accounts that are asked for at once: a server with many must do other things in between."""
 
 
-@main.group()
+@main.group(short_help="Add, change and list the accounts of a server.")
 def account() -> None:
     """The accounts of a server: what is done to them while it runs takes effect at once."""
 
@@ -67,7 +67,7 @@ def _proof(password: str | None, *, from_stdin: bool) -> str:
 # --- making, changing, ending --------------------------------------------------------------------
 
 
-@account.command("add")
+@account.command("add", short_help="Add an account.")
 @click.argument("uin", type=NUMBER, required=False)
 @click.option("--nick", required=True, help="The name that others see.")
 @_password_options
@@ -114,7 +114,7 @@ def account_add(
     _print(added, f"added {added['uin']} {printable(added['nick'])}", as_json=as_json)
 
 
-@account.command("passwd")
+@account.command("passwd", short_help="Change a password.")
 @click.argument("uin", type=NUMBER)
 @_password_options
 @json_option
@@ -152,7 +152,7 @@ def account_set(*, uin: int, values: tuple[str, ...], as_json: bool, data: Path 
     _print(changed, f"changed {', '.join(wanted)} of {uin}", as_json=as_json)
 
 
-@account.command("suspend")
+@account.command("suspend", short_help="Let somebody sign in no more.")
 @click.argument("uin", type=NUMBER)
 @click.option("--reason", default="", help="For the operator; the account is not told.")
 @json_option
@@ -163,7 +163,7 @@ def account_suspend(*, uin: int, reason: str, as_json: bool, data: Path | None) 
     _print(result, f"suspended {uin}", as_json=as_json)
 
 
-@account.command("resume")
+@account.command("resume", short_help="Let somebody sign in again.")
 @click.argument("uin", type=NUMBER)
 @json_option
 @data_option
@@ -172,7 +172,7 @@ def account_resume(*, uin: int, as_json: bool, data: Path | None) -> None:
     _print(do(data, "account.resume", uin=uin), f"{uin} can sign in again", as_json=as_json)
 
 
-@account.command("delete")
+@account.command("delete", short_help="Delete an account.")
 @click.argument("uin", type=NUMBER)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -228,7 +228,7 @@ def _pages(data: Path | None, name: str) -> Iterator[dict[str, Any]]:
         after = page[-1]["uin"]
 
 
-@account.command("list")
+@account.command("list", short_help="List all accounts.")
 @json_option
 @data_option
 def account_list(*, as_json: bool, data: Path | None) -> None:
@@ -241,7 +241,7 @@ def account_list(*, as_json: bool, data: Path | None) -> None:
     show(_pages(data, "account.list"), row, none="there are no accounts", as_json=as_json)
 
 
-@account.command("show")
+@account.command("show", short_help="Show all that is known of an account.")
 @click.argument("uin", type=NUMBER)
 @json_option
 @data_option
@@ -275,7 +275,7 @@ def account_show(*, uin: int, as_json: bool, data: Path | None) -> None:
 # --- passwords of devices ------------------------------------------------------------------------
 
 
-@account.group("device")
+@account.group("device", short_help="Make and revoke passwords of phones.")
 def device() -> None:
     """Passwords made for one phone each: worth nothing elsewhere, and revoked by name."""
 
@@ -284,7 +284,7 @@ def _device(one: dict[str, Any]) -> tuple[str, ...]:
     return one["name"], f"made {moment(one['created'])}", f"last seen {moment(one['last_seen'])}"
 
 
-@device.command("add")
+@device.command("add", short_help="Make a password for a phone.")
 @click.argument("uin", type=NUMBER)
 @click.argument("name")
 @json_option
@@ -303,7 +303,7 @@ def device_add(*, uin: int, name: str, as_json: bool, data: Path | None) -> None
     )
 
 
-@device.command("list")
+@device.command("list", short_help="List the phones that have a password.")
 @click.argument("uin", type=NUMBER)
 @json_option
 @data_option
@@ -313,7 +313,7 @@ def device_list(*, uin: int, as_json: bool, data: Path | None) -> None:
     show(devices, _device, none=f"{uin} has no devices", as_json=as_json)
 
 
-@device.command("revoke")
+@device.command("revoke", short_help="Take the password of a phone back.")
 @click.argument("uin", type=NUMBER)
 @click.argument("name")
 @json_option
@@ -327,14 +327,17 @@ def device_revoke(*, uin: int, name: str, as_json: bool, data: Path | None) -> N
 # --- invitations ---------------------------------------------------------------------------------
 
 
-@account.command("invite")
+@account.command("invite", short_help="Make a code for a new account.")
 @click.option("--uses", type=int, default=1, show_default=True, help="For how many people.")
 @click.option("--days", type=float, default=14, show_default=True, help="For how long.")
 @click.option("--note", default="", help="For whom it is; shown in the list.")
 @json_option
 @data_option
 def account_invite(*, uses: int, days: float, note: str, as_json: bool, data: Path | None) -> None:
-    """Make a code with which somebody can make themselves an account."""
+    """Make a code with which somebody can make themselves an account.
+
+    It is typed on the page /register at a door for phones, while registration=invitation.
+    """
     made = do(data, "account.invite", create=True, uses=uses, days=days, note=note)
     if as_json:
         print_json(made)
@@ -349,7 +352,7 @@ def account_invite(*, uses: int, days: float, note: str, as_json: bool, data: Pa
         )
 
 
-@account.command("invitations")
+@account.command("invitations", short_help="List the invitations.")
 @json_option
 @data_option
 def account_invitations(*, as_json: bool, data: Path | None) -> None:
@@ -366,7 +369,7 @@ def account_invitations(*, as_json: bool, data: Path | None) -> None:
 # --- files ---------------------------------------------------------------------------------------
 
 
-@account.command("export")
+@account.command("export", short_help="Write accounts to a CSV file.")
 @click.argument("file", type=click.File("w", encoding="utf-8", lazy=True), default="-")
 @json_option
 @data_option

@@ -125,11 +125,14 @@ def _signed_in(one: dict[str, Any]) -> str:
     )
 
 
-@main.command()
+@main.command(short_help="Say what the running server is and does.")
 @json_option
 @data_option
 def status(*, as_json: bool, data: Path | None) -> None:
-    """Say what the running server is and does. Exit code 3 if none runs."""
+    """Say what the running server is and does.
+
+    Exit code 3 if none runs.
+    """
     found = do(data, "status")
     if as_json:
         print_json(found)

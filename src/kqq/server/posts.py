@@ -205,15 +205,16 @@ class Post(asyncio.Protocol):
     async def _find_page(self, request: HttpRequest) -> _Answer | None:
         """Return the page for those who want a number, if that is what is asked for."""
         policy = self._services.config.registration
-        if policy == "off" or request.path != register_page.PATH:
+        if request.path != register_page.PATH:
             return None
-        if request.method in {"GET", "HEAD"}:
-            page = register_page.form(policy)
-        elif request.method == "POST" and not register_page.is_command(request.body):
+        if request.method == "POST" and register_page.is_form(request.body):
             registration, host = self._services.registration, self._peer.host
             page = await register_page.register(registration, policy, request.body, host)
+        elif request.method in {"GET", "HEAD"} and policy != "off":
+            page = register_page.form(policy)
         else:
             return None
+        self._attempt.add(Step.NOT_KQQ, method=request.method, path=request.path)
         if page.limit:
             self._attempt.add(Step.LIMITED, limit=page.limit)
         return _Answer(

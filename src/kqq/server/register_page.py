@@ -1,8 +1,8 @@
 """The page on which people make themselves an account: plain HTML that old phones can show.
 
 It is served by the doors for phones at `/register`, unless registration is off. The protocol has no
-command for it, and signing up was always done elsewhere. A command that is posted to this path is
-no form: phones may post to any path.
+command for it, and signing up was always done elsewhere. What is posted to this path and is no form
+is a command as anywhere: phones may post to any path.
 """
 
 import logging
@@ -23,6 +23,7 @@ PATH = "/register"
 CONTENT_TYPE = "text/html; charset=UTF-8"
 LONGEST_FORM = 4096
 """Bytes of a form; whatever fits into its fields is shorter."""
+_FIELDS = {"code", "nick", "password", "again"}
 _MOST_FIELDS = 10
 _LONGEST_PASSWORD = 16
 """Characters that the password fields of phones took."""
@@ -71,9 +72,13 @@ class Page:
     limit: str = ""
 
 
-def is_command(body: bytes) -> bool:
-    """Return whether what was posted names a command of KQQ, as no form does."""
-    return "CMD" in Line.decode(body).values()
+def is_form(body: bytes) -> bool:
+    """Return whether what was posted has fields of the form, and no command of KQQ.
+
+    Such a body must never be read as a line: what cannot be read is logged, and it has a password.
+    """
+    fields = Line.decode(body).values().keys()
+    return "CMD" not in fields and not _FIELDS.isdisjoint(fields)
 
 
 def form(policy: str, told: str = "", *, status: int = 200, nick: str = "", code: str = "") -> Page:
@@ -88,6 +93,8 @@ def form(policy: str, told: str = "", *, status: int = 200, nick: str = "", code
 
 async def register(registration: Registration, policy: str, body: bytes, host: str) -> Page:
     """Make the account that a form sent from `host` asks for, and return the page that says so."""
+    if policy == "off":
+        return Page(404, b"")
     try:
         sent = _read(body)
     except ValueError:
