@@ -94,6 +94,7 @@ def test_owing(clock: ManualClock) -> None:
     buckets = rates(clock)
     assert [buckets.owe("a") for _ in range(5)] == [0.0, 0.0, 0.0, 2.0, 4.0]
     assert buckets.debt("a") == 4.0
+    assert not buckets.has("a")
     assert not buckets.spend("a")
     clock.advance(3.0)
     assert buckets.debt("a") == 1.0

@@ -19,6 +19,7 @@ from kqq.server.admin import Admin, perform
 from kqq.server.checks import Checks
 from kqq.server.invitations import Registration
 from kqq.server.journal import describe
+from kqq.server.pages import Page as Answer
 from kqq.server.store import Store
 from stage import JULIET, MD5, ROMEO, WAIT, ManualClock, Stage, request, sign_in_line
 
@@ -64,7 +65,7 @@ class Page(HTMLParser):
     @property
     def told(self) -> str:
         """What was wrong, or else the number."""
-        return self.headings[1]
+        return self.headings[2]
 
 
 class Visitor:
@@ -160,7 +161,7 @@ async def test_form(invited: Visitor) -> None:
     assert page.form == {"method": "post", "action": "/register"}
     assert list(page.fields) == ["code", "nick", "password", "again", "submit"]
     assert {page.fields[name]["type"] for name in ("password", "again")} == {"password"}
-    assert page.headings == ["A number for you 申请号码"]
+    assert page.headings == ["A number for you", "申请号码"]
     assert not page.tags & {"script", "style", "img", "link"}
     assert len(page.answer.body) < 2000
 
@@ -197,7 +198,7 @@ async def test_invited(invited: Visitor) -> None:
     code = await invited.invite()
     page = await invited.send(code=code, nick="茂丘西奥", password="p4ss&=+", again="p4ss&=+")
     assert page.answer.status == 200
-    assert page.headings == ["Your number 您的号码", str(FIRST)]
+    assert page.headings == ["Your number", "您的号码", str(FIRST)]
     assert "茂丘西奥" in page.answer.body.decode()
     wire = invited.stage.connect()
     reply = await wire.ask(sign_in_line(FIRST, password=password_md5("p4ss&=+")))
@@ -370,7 +371,7 @@ async def test_turned_off_meanwhile(store: Store) -> None:
     body = b"nick=x&password=x&again=x"
     page = await register_page.register(registration, "open", body, HOST)
     checks.close()
-    assert page == register_page.Page(404, b"")
+    assert page == Answer(404, b"")
 
 
 async def test_form_is_never_read_as_a_line(

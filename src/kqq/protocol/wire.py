@@ -16,8 +16,12 @@ LINE_LIMIT = 65536
 longest); the limit only bounds what a hostile or broken peer can make us hold."""
 
 _SECRET = re.compile(
-    rb"(?<![A-Za-z0-9_])(PS|SG|SSG)([\x00-\x20\x80-\xff]*=)(?:[^&\r\n]|\r(?!\n))*", re.IGNORECASE
+    rb"(?<![A-Za-z0-9_])(PS|SG|SSG|password|passwd|again)"
+    rb"([\x00-\x20\x80-\xff]*=)(?:[^&\r\n]|\r(?!\n))*",
+    re.IGNORECASE,
 )
+"""Fields whose values are never shown; the last are those of forms, which somebody may send where
+lines are expected."""
 
 
 _PREFIX = 2
@@ -27,7 +31,7 @@ _HASH = re.compile(rb"[0-9A-Fa-f]{32,}")
 
 
 def mask(text: str) -> str:
-    """Return `text` with the values of `PS`, `SG` and `SSG` replaced by `***`.
+    """Return `text` with passwords and session keys replaced by `***`: `PS`, `SG`, `SSG`.
 
     Works on any text that holds lines, whole or broken: logs, transcripts and errors use it.
     """

@@ -37,6 +37,7 @@ __all__ = [
     "make_proof",
     "new_proof",
     "password_md5",
+    "read_number",
 ]
 
 LOWEST_UIN = 10001
@@ -111,6 +112,11 @@ def new_proof(password: str, random: Callable[[int], bytes]) -> str:
     return make_proof(password_md5(password), random(SALT_SIZE))
 
 
+def read_number(text: str) -> int | None:
+    """Return the number that a text is, None if it is none that anybody could have."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
+
+
 def check_uin(uin: int) -> None:
     """Raise AccountError if `uin` cannot be somebody's number."""
     if not LOWEST_UIN <= uin <= HIGHEST_UIN:
@@ -165,6 +171,7 @@ class Accounts:
     ) -> None:
         self._store = store
         self._clock = clock
+        self._random = random
         self._key = random(32)
         self._checks = checks
         self._remembered: OrderedDict[bytes, float] = OrderedDict()
@@ -195,6 +202,15 @@ class Accounts:
             return False
         is_remembered = self._is_remembered(account, md5)
         return is_remembered or find_device(self._store, uin, md5) is not None
+
+    async def new_proof(self, password: str, host: str) -> str:
+        """Return the proof of a new password; `host`, the address that asks, waits its turn.
+
+        Raises AccountError if the password will not do, or TooBusy.
+        """
+        check_password(password)
+        md5, salt = password_md5(password), self._random(SALT_SIZE)
+        return await self._checks.run(address_key(host), lambda: make_proof(md5, salt))
 
     @property
     def _waiting(self) -> int:

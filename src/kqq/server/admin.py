@@ -21,7 +21,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from kqq import __version__
 from kqq.errors import AccountError, ConfigError, ConnectionLost
 from kqq.server import register_page
-from kqq.server.accounts import HIGHEST_UIN, check_nick, check_uin
+from kqq.server.accounts import HIGHEST_UIN, check_nick, check_uin, read_number
 from kqq.server.clock import Clock
 from kqq.server.config import Config
 from kqq.server.devices import add_device, grouped, revoke_device
@@ -30,14 +30,12 @@ from kqq.server.handlers import Services
 from kqq.server.inbox import InboxFull
 from kqq.server.invitations import invite
 from kqq.server.journal import advice
-from kqq.server.profiles import LONGEST_ENTRY, PROFILE
+from kqq.server.profiles import check_choice, set_values
 from kqq.server.session import Session
 from kqq.server.store import Account, Kind, Store
 
 SYSTEM = 10000
 """The number announcements come from (ZN SETM)."""
-CHOICES = {"who_may_add": ("anyone", "ask", "nobody"), "who_may_write": ("friends", "anyone")}
-"""What an account can choose."""
 MOST_USES = 100_000
 """People that one invitation can be for."""
 MOST_DAYS = 3650
@@ -45,7 +43,6 @@ MOST_DAYS = 3650
 LONGEST_NOTE = 200
 """Characters of a reason, or of a note."""
 _MOST_WAITING = 1_000_000
-_HIGHEST_FACE = 65535
 
 Object = dict[str, Any]
 Result = Object | list[Object]
@@ -201,42 +198,11 @@ async def passwd(admin: Admin, uin: int, proof: str) -> Object:
 
 
 @action("account.set", changes=True)
-async def set_values(admin: Admin, uin: int, values: Mapping[str, str]) -> Object:
+async def change(admin: Admin, uin: int, values: Mapping[str, str]) -> Object:
     """Change nickname, face, who may add or write, or an entry of the profile; "" removes one."""
     _account(admin, uin)
-    for name, value in values.items():
-        _check_value(name, value)
-    entries = {name: value for name, value in values.items() if name in PROFILE}
-    columns = {
-        name: int(value) if name == "face" else value
-        for name, value in values.items()
-        if name not in PROFILE
-    }
-    if columns:
-        await admin.store.change_account(uin, **columns)
-    if entries:
-        await admin.store.change_profile(uin, entries)
+    await set_values(admin.store, uin, values)
     return _brief(_account(admin, uin))
-
-
-def _check_value(name: str, value: str) -> None:
-    if name == "nick":
-        check_nick(value)
-    elif name == "face":
-        number = _number(value)
-        if number is None or number > _HIGHEST_FACE:
-            raise AccountError(f"face={value} cannot be; take a number up to {_HIGHEST_FACE}")
-    elif name in CHOICES:
-        _one_of(name, value)
-    elif name not in PROFILE:
-        raise AccountError(
-            f"{name!r} cannot be set; take nick, face, {', '.join(CHOICES)} or one of "
-            f"{', '.join(PROFILE)}"
-        )
-    elif len(value) > LONGEST_ENTRY or not value.isprintable():
-        raise AccountError(
-            f"{name}={value!r} cannot be; take up to {LONGEST_ENTRY} printable characters"
-        )
 
 
 @action("account.friend", changes=True)
@@ -421,6 +387,7 @@ async def announce(admin: Admin, text: str, to: Sequence[int] | None = None) -> 
     if to is None:
         most = admin.config.inbox_limit
         count = await admin.store.announce(SYSTEM, text, admin.clock.date(), most)
+        live.metrics.count_messages("stored", count)
         for session in live.sessions.all():
             session.wake()
         return {"sent": count}
@@ -442,7 +409,7 @@ async def why(admin: Admin, who: str, most: int = -1) -> Object:
     `attempts` are the last `most` (all if negative) attempts to; `signed_in` are the sessions,
     and if there are any, `advice` is None.
     """
-    live, uin = _live(admin), _number(who)
+    live, uin = _live(admin), read_number(who)
     if uin is not None:
         host, account = "", admin.store.account(uin)
         found = live.journal.of_uin(uin)
@@ -521,8 +488,10 @@ def _new_account(
     may_write: str | None = None,
 ) -> Account:
     check_nick(nick)
-    add = _one_of("who_may_add", may_add or admin.config.who_may_add)
-    write = _one_of("who_may_write", may_write or admin.config.who_may_write)
+    add = may_add or admin.config.who_may_add
+    write = may_write or admin.config.who_may_write
+    check_choice("who_may_add", add)
+    check_choice("who_may_write", write)
     return Account(uin, nick, 0, proof, add, write)
 
 
@@ -544,22 +513,11 @@ def _kick(admin: Admin, uin: int, reason: str) -> None:
         admin.live.sessions.kick(uin, reason)
 
 
-def _one_of(name: str, value: str) -> str:
-    if value not in CHOICES[name]:
-        raise AccountError(f"{name}={value} cannot be; take {' or '.join(CHOICES[name])}")
-    return value
-
-
 def _check_note(name: str, text: str) -> None:
     if len(text) > LONGEST_NOTE or not text.isprintable():
         raise AccountError(
             f"{name}={text!r} cannot be; take up to {LONGEST_NOTE} printable characters"
         )
-
-
-def _number(text: str) -> int | None:
-    """Return the number that a text is, None if it is none that anybody could have."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
 def _host(text: str) -> str:

@@ -48,6 +48,12 @@ logger = logging.getLogger("kqq.app")
 _BACKLOG = 1024
 _DAY = 86400.0
 _HEALTH_TIME = 5.0  # seconds
+_ADDRESSES = 10
+"""With one number as many sign-ins may fail as from so many addresses, so that one address alone
+cannot keep anybody out."""
+_SHARE = 10
+"""The part of all attempts that are kept which one address may fill: many people can share one, and
+one of them must not be able to push out the rest."""
 _STRANGERS = 10
 """An address may say as much before a sign-in as so many accounts after it; many may share one."""
 _FILES_KEPT = 64  # descriptors for the database, the log, the doors
@@ -110,9 +116,7 @@ class Server:
         # Not before: who cannot start says why, in one line, and nothing else.
         for door in self.listening:
             event(logger, logging.INFO, "listening", door=door, room=self._room)
-        for network in self._config.same_address:
-            why = "over HTTP anybody in it can act for anybody signed in from it"
-            event(logger, logging.WARNING, "one address", network=network, danger=why)
+        self._warn()
 
     async def close(self) -> None:
         """Close doors and connections, write what waits, close the database."""
@@ -145,6 +149,12 @@ class Server:
     ) -> None:
         await self.close()
 
+    def _warn(self) -> None:
+        """Say what a setting means that is a danger."""
+        for network in self._config.same_address:
+            why = "over HTTP anybody in it can act for anybody signed in from it"
+            event(logger, logging.WARNING, "one address", network=network, danger=why)
+
     def reload(self, config: Config) -> None:
         """Take from `config` what can change while the server runs; say what cannot.
 
@@ -159,6 +169,8 @@ class Server:
         event(logger, logging.INFO, "settings read again", changed=" ".join(taken) or "none")
         if waiting:
             event(logger, logging.WARNING, "these settings need a restart", keys=" ".join(waiting))
+        if "same_address" in taken:
+            self._warn()
 
     def visitor(self, door: Listen | None = None) -> asyncio.Protocol:
         """Return what handles one more connection; for a transport of one's own, too."""
@@ -254,7 +266,9 @@ class Server:
             ),
             repeats=Repeats(clock, config),
             limits=limits,
-            journal=Journal(clock, config.attempts_kept),
+            journal=Journal(
+                clock, config.attempts_kept, each=max(config.attempts_kept // _SHARE, 20)
+            ),
             metrics=metrics,
             doors=[],
         )  # fmt: skip
@@ -271,6 +285,11 @@ class Server:
             messages=Rates(clock, lambda: config.messages_rate, lambda: config.messages_burst),
             requests=Rates(
                 clock, lambda: config.requests_per_day / _DAY, lambda: config.requests_per_day
+            ),
+            account_failures=Rates(
+                clock,
+                lambda: config.sign_ins_rate * _ADDRESSES,
+                lambda: config.sign_ins_burst * _ADDRESSES,
             ),
             failures=Rates(clock, lambda: config.sign_ins_rate, lambda: config.sign_ins_burst),
         )

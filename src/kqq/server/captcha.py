@@ -64,11 +64,13 @@ class CaptchaRules:
 
     def __post_init__(self) -> None:
         """Raise ConfigError if a rule cannot be."""
-        for name in ("failures", "window", "lifetime", "grace"):
+        for name in ("failures", "window", "lifetime"):
             if (value := getattr(self, name)) <= 0:
                 raise ConfigError(
                     f"captcha {name}={value} cannot be; take a number above 0, or ask never"
                 )
+        if self.grace < 0:
+            raise ConfigError(f"captcha grace={self.grace} cannot be; take 0 or more")
 
 
 @dataclass(slots=True)

@@ -268,10 +268,13 @@ class Config:
     """Messages that an account may send at once before `messages_rate` counts."""
 
     sign_ins_rate: float = setting(1.0, live=True, low=0.01)
-    """Failed sign-ins a second from one address; more are refused."""
+    """Failed sign-ins a second from one address, and ten times as many with one number from
+    wherever; more are refused.
+    Sign-ins that are known to be right, and passwords made for a phone, are not."""
 
     sign_ins_burst: int = setting(100, live=True, low=1)
-    """Sign-ins that may fail at once from an address before `sign_ins_rate` counts."""
+    """Sign-ins that may fail at once from an address, and ten times as many with a number, before
+    `sign_ins_rate` counts."""
 
     hashes_waiting: int = setting(4000, live=True, low=1)
     """Sign-ins that may wait for their password to be checked; more are refused."""
@@ -280,7 +283,8 @@ class Config:
     """Friend requests that an account may send in a day."""
 
     nonsense_limit: int = setting(50, live=True, low=1)
-    """Lines that cannot be read, or need a sign-in, before a connection is closed."""
+    """Lines that cannot be read, or need a sign-in, before a connection is closed; over HTTP, where
+    each line has a connection, other limits count."""
 
     nonsense_refill: float = setting(10.0, live=True, low=0.001)
     """Seconds after which one more such line is forgiven."""
@@ -298,8 +302,9 @@ class Config:
     sent."""
 
     breath: float = setting(0.05, live=True, low=0)  # COMPAT(ZNQQ, QQBot, yiwoSDK)
-    """Seconds before a push to a client with the habits of ZNQQ, QQBot or yiwoSDK (bare LF, junk
-    before a line), because these take each read for one message."""
+    """Seconds between any two lines to a client with the habits of ZNQQ, QQBot or yiwoSDK (bare LF,
+    junk before a line), because these take each read for one message.
+    To others it is the longest that a push waits after a reply, or a reply after a push."""
 
     take_limit: int = setting(20, live=True, low=1)
     """Messages and statuses handed to a connection before others get their turn."""

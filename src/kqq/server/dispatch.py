@@ -10,7 +10,6 @@ import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from kqq.errors import StoreError
 from kqq.protocol import Command, Failure, Login, Reply, Unreadable, failure, show
@@ -150,8 +149,8 @@ def refused(context: Context, message: Command, error: Exception) -> Reply:
         return refusal(message, res)
     metrics.refused["failed"] += 1
     line = show(message.line.encode()) if message.line is not None else repr(message)
-    event(logger, logging.ERROR, "failed", error=error, id=uuid4().hex[:8], peer=context.peer,
-          line=line)  # fmt: skip
+    number = context.services.random(4).hex()
+    event(logger, logging.ERROR, "failed", error=error, id=number, peer=context.peer, line=line)
     return refusal(message)
 
 

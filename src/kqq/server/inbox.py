@@ -92,8 +92,7 @@ class Inbox:
             if not self._writing[to]:
                 del self._writing[to]
             if not done.cancelled() and done.exception() is None:
-                if kind is Kind.MESSAGE:
-                    self._counted("stored", 1)
+                self._counted("stored", 1)
                 self._wake(to)
 
         stored.add_done_callback(written)

@@ -59,6 +59,10 @@ class Rates:
     def __len__(self) -> int:
         return len(self._buckets)
 
+    def has(self, key: str, count: float = 1) -> bool:
+        """Return whether there are `count` tokens, and take none."""
+        return self._missing(key, self._clock.now()) + count <= self._burst() + _CRUMB
+
     def spend(self, key: str, count: float = 1) -> bool:
         """Take `count` tokens and return True; if there are not so many, take none."""
         now = self._clock.now()

@@ -107,8 +107,16 @@ class Outgoing:
         self._release()
 
     def flush(self) -> None:
-        """Write all that waits, because nothing can be awaited any more."""
-        self._write_all()
+        """Write the replies that wait, because nothing can be awaited any more.
+
+        Pushes are written only to who reads streams: others might read two lines as one, and what
+        they were not sent is still in the store.
+        """
+        if self.pipelines:
+            self._write_all()
+        for said in self._waiting:
+            if not said.is_push:
+                self._write(said.data, said.last)
         self.forget()
 
     def forget(self) -> None:

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from uuid import uuid4
 
 from kqq.protocol import (
     Closed,
@@ -183,7 +182,7 @@ class Post(asyncio.Protocol):
         try:
             answer = await self._find_answer(request)
         except Exception as error:  # noqa: BLE001  # one bad request must get an answer, too
-            event(logger, logging.ERROR, "failed", error=error, id=uuid4().hex[:8],
+            event(logger, logging.ERROR, "failed", error=error, id=self._services.random(4).hex(),
                   peer=self._peer, request=request)  # fmt: skip
             self._give_back()
             answer = _Answer(status=500)

@@ -19,6 +19,7 @@ _KEPT = 5_000
 
 class _Awaited(NamedTuple, Generic[Answer]):
     key: bytes
+    answer: Answer
     stored: asyncio.Future[int]
     final: Answer
 
@@ -62,14 +63,15 @@ class Repeats(Generic[Answer]):
         self._until.pop(key, None)
         self._until[key] = now + self._config.repeat_time
         if stored is not None and final is not None:
-            self._awaited.append(_Awaited(key, stored, final))
+            self._awaited.append(_Awaited(key, answer, stored, final))
         self._forget(now)
 
     def _forget(self, now: float) -> None:
         """Let go of what is too old or too much, and of writes that are done."""
         while self._awaited and self._awaited[0].stored.done():
-            key, stored, final = self._awaited.popleft()
-            if key in self._answers and not stored.cancelled() and stored.exception() is None:
+            key, answer, stored, final = self._awaited.popleft()
+            is_written = not stored.cancelled() and stored.exception() is None
+            if is_written and self._answers.get(key) is answer:  # it may be a later one by now
                 self._answers[key] = final
         while self._until:
             oldest, until = next(iter(self._until.items()))

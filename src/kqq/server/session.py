@@ -57,6 +57,10 @@ class Session:
     expiry: Timer | None = None
     is_open: bool = True
 
+    def is_of(self, wake: Callable[[], None], place: str | None) -> bool:
+        """Return whether it belongs to this connection, or over HTTP to this place."""
+        return self.place == place and (place is not None or self.wake == wake)
+
 
 class Sessions:
     """All sessions, one to an account; `open` and `close` are the only ways in and out."""
@@ -111,9 +115,7 @@ class Sessions:
         does before each command), the new session goes on where the older one was.
         """
         older, now = self._of.get(uin), self._clock.now()
-        goes_on = (
-            older is not None and older.place == place and (place is not None or older.wake == wake)
-        )
+        goes_on = older is not None and older.is_of(wake, place)
         if older is not None and not goes_on:
             self._settle(older)
         start = self._inbox.start(uin)

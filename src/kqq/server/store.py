@@ -1,4 +1,4 @@
-"""Every SQL statement of the server, and the rows they give.
+"""Every SQL statement about people and messages, and the rows they give.
 
 What changes something gives a future with the number of rows changed, done when it is on disk.
 Statements that are written in one turn of the event loop are one transaction.

@@ -18,6 +18,7 @@ from kqq.server.config import Listen
 from kqq.server.devices import add_device
 from kqq.server.handlers import sign_in
 from kqq.server.handlers.sign_in import Waiting
+from kqq.server.presence import Status
 from kqq.server.store import Account, Store
 from stage import (
     JULIET,
@@ -405,6 +406,35 @@ async def test_failures_of_an_ipv6_network_are_its_own(tmp_path: Path) -> None:
         answer = await Phone(stage, "http", "2001:db8::2").ask(sign_in_line(ROMEO))
         assert answer.endswith("&RA=Too many tries; wait some minutes")
         await Phone(stage, "http", "2001:db8:0:1::1").fail(1)
+
+
+async def test_failures_of_a_number(tmp_path: Path) -> None:
+    """Ten addresses together keep a number from being tried; who is known comes in."""
+    async with server(tmp_path, captcha="never", sign_ins_burst=1, sign_ins_rate=0.01) as stage:
+        known = Phone(stage, "http", "192.0.2.99")
+        assert "&RS=0&" in await known.ask(sign_in_line(ROMEO))
+        for host in range(10):
+            await Phone(stage, "http", f"192.0.2.{host}").fail(1)
+        answer = await Phone(stage, "http", "192.0.2.50").ask(sign_in_line(ROMEO, password=WRONG))
+        assert answer.endswith("&RA=Too many tries; wait some minutes")
+        assert "with this number failed" in steps(stage)[-1]
+        assert "&RS=0&" in await known.ask(sign_in_line(ROMEO))
+        assert "&RS=0&" in await Phone(stage, "http", "192.0.2.51").ask(sign_in_line(JULIET))
+
+
+@OVER
+async def test_hidden_people_stay_hidden(tmp_path: Path, over: str) -> None:
+    """Who signs in once more in the same place, without saying a status, is not seen by it."""
+    async with server(tmp_path) as stage:
+        phone = Phone(stage, over)
+        presence = stage.server._services.presence
+        await phone.ask(sign_in_line(ROMEO, lg=40))
+        await phone.ask(sign_in_line(ROMEO))
+        assert presence.own(ROMEO) is Status.HIDDEN
+        await phone.ask(sign_in_line(ROMEO).replace("&LG=0", "&LG=0&ST=10"))
+        assert presence.own(ROMEO) is Status.ONLINE
+        await Phone(stage, over, WORK).ask(sign_in_line(ROMEO))
+        assert presence.own(ROMEO) is Status.ONLINE
 
 
 # --- pictures ------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Limits:
     messages: Rates  # by account
     requests: Rates  # friend requests, by account
     failures: Rates  # sign-ins that fail, by address
+    account_failures: Rates  # the same, by account
 
 
 @dataclass(frozen=True, slots=True)

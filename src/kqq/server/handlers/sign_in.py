@@ -48,6 +48,7 @@ COMP = "NOKIA8F3A18D6E27"
 """What 1.1 sign-ins were answered with (JAVA), the same for everybody; nobody knows what for. That
 1.0, 1.2 and 1.3 get it, too, is OURS."""
 _TOO_MANY = "too many sign-ins from this address failed"
+_TOO_MANY_OF_NUMBER = "too many sign-ins with this number failed, from wherever"
 _NO_PICTURE = "a picture must be read first, and clients of version {} cannot show one"
 _SEEN_EVERY = 3600.0
 """Seconds between two notes of when an account was last seen."""
@@ -147,8 +148,8 @@ async def _check(context: Context, message: Login, seq: str, *, is_known: bool) 
     is one to leave before the answer, too, or checks would cost nothing.
     """
     services, attempt = context.services, context.attempt
-    if not is_known and not _may_fail(context):
-        attempt.add(Step.LIMITED, limit=_TOO_MANY)
+    if not is_known and (limit := _limit(context, message.uin)) is not None:
+        attempt.add(Step.LIMITED, limit=limit)
         return _refuse(context, message, seq, "limited", SLOW_DOWN)
     try:
         account = await services.accounts.authenticate(
@@ -157,10 +158,10 @@ async def _check(context: Context, message: Login, seq: str, *, is_known: bool) 
     except NoSuchAccount:
         return _unknown(context, message, seq)
     except asyncio.CancelledError:
-        services.limits.failures.owe(_address(context))
+        _has_failed(context, message.uin)
         raise
     except WrongPassword:
-        services.limits.failures.owe(_address(context))
+        _has_failed(context, message.uin)
         services.captchas.failed(message.uin, _key(context))
         attempt.add(Step.WRONG_PASSWORD)
         return _refuse(context, message, seq, "wrong_password", PASSWORD_ERROR)
@@ -178,12 +179,21 @@ async def _check(context: Context, message: Login, seq: str, *, is_known: bool) 
 
 
 def _open(context: Context, message: Login, account: Account) -> None:
+    """Open the session.
+
+    Who is hidden and signs in again in the same place stays hidden, unless the sign-in says
+    otherwise: they must not be seen because the client signs in once more.
+    """
     services, sessions = context.services, context.services.sessions
+    older, status = sessions.of(account.uin), _wanted_status(message)
+    if older is not None and older.is_of(context.wake, context.place) and message.status is None:
+        was_hidden = services.presence.own(account.uin) is Status.HIDDEN
+        status = Status.HIDDEN if was_hidden else status
     if context.session is not None and context.session.uin != account.uin:
         sessions.close(context.session, "somebody else signed in on the connection")
     context.session = sessions.open(
         account.uin,
-        _wanted_status(message),
+        status,
         context.wake,
         context.ended,
         place=context.place,
@@ -229,13 +239,18 @@ def _address(context: Context) -> str:
     return address_key(context.peer.host)
 
 
-def _may_fail(context: Context) -> bool:
-    """Return whether the address has a failure left, and leave it there."""
-    failures, address = context.services.limits.failures, _address(context)
-    has_one = failures.spend(address)
-    if has_one:
-        failures.repay(address)
-    return has_one
+def _limit(context: Context, uin: int) -> str | None:
+    """Return what forbids a sign-in that may fail, None if address and account have one left."""
+    limits = context.services.limits
+    if not limits.failures.has(_address(context)):
+        return _TOO_MANY
+    return None if limits.account_failures.has(str(uin)) else _TOO_MANY_OF_NUMBER
+
+
+def _has_failed(context: Context, uin: int) -> None:
+    limits = context.services.limits
+    limits.failures.owe(_address(context))
+    limits.account_failures.owe(str(uin))
 
 
 def _key(context: Context) -> str:
