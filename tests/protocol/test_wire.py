@@ -214,3 +214,10 @@ def test_what_is_shown_of_a_broken_line_has_no_hash(data: bytes) -> None:
     """However a line is broken, what looks like a password's MD5 is masked."""
     assert "***" in show(data)
     assert "5ebe" not in show(data).lower()
+
+
+def test_passwords_of_forms_are_masked() -> None:
+    """Somebody may send a form where lines are expected; what it holds is no less a secret."""
+    form = b"nick=Anna&password=hunter2&again=hunter2&code=x"
+    assert mask_bytes(form) == b"nick=Anna&password=***&again=***&code=x"
+    assert "hunter2" not in show(form)
