@@ -60,7 +60,7 @@ LAYERS = {
     },
     "the gates before them": {"dispatch"},
     "who is at the other end: phones, posts, browsers, the operator": {
-        "admin", "admin_door", "phones", "posts", "register_page",
+        "account_page", "admin", "admin_door", "pages", "phones", "posts", "register_page",
     },
     "the doors": {"doors"},
     "all of it": {"app"},

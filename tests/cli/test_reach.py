@@ -14,6 +14,7 @@ import pytest
 from command import kqq, objects
 from kqq.cli import reach
 from kqq.cli.reach import do, settings_of
+from kqq.server.accounts import password_md5
 from kqq.server.admin_door import NoServer
 from process import Process
 from serving import serving
@@ -111,6 +112,31 @@ def test_long_folder(tmp_path: Path) -> None:
         assert kqq("status", "--data", relative).exit_code == 0
     finally:
         server.stop()
+
+
+def test_no_password_crosses_the_socket(tmp_path: Path) -> None:
+    """Only its proof does, made by the command; neither the MD5 that phones send."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(tmp_path / "admin.sock"))
+        door.listen()
+        heard = b""
+
+        def hear() -> None:
+            nonlocal heard
+            link, _ = door.accept()
+            with link:
+                while not heard.endswith(b"\n"):
+                    heard += link.recv(65536)
+                link.sendall(b'{"object": {"uin": 10001}}\n{"done": true, "list": false}\n')
+
+        listening = threading.Thread(target=hear)
+        listening.start()
+        given = ("--password", "correct-horse", "--data", str(tmp_path))
+        assert kqq("account", "passwd", "10001", *given).exit_code == 0
+        listening.join(10)
+    assert b'"proof": "scrypt$' in heard
+    for secret in ("correct-horse", password_md5("correct-horse")):
+        assert secret.encode() not in heard.lower()
 
 
 def test_server_that_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

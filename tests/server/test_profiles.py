@@ -2,9 +2,10 @@
 
 import pytest
 
+from kqq.errors import AccountError
 from kqq.protocol import GetInfoReply
 from kqq.server.friends import Friend
-from kqq.server.profiles import PROFILE, Profile, Profiles
+from kqq.server.profiles import PROFILE, Profile, Profiles, set_values
 from kqq.server.store import Store
 from stage import JULIET, PARIS, ROMEO, add_person
 
@@ -68,3 +69,41 @@ async def test_so_many_are_found(store: Store, besides: int) -> None:
         people, more = Profiles(store).search({"city": "Verona"}, besides, most)
         assert people == [Friend(uin, f"n{uin}", 0) for uin in all_but[:most]]
         assert more == (len(all_but) > most)
+
+
+async def test_set_values(profiles: Profiles, store: Store) -> None:
+    """Columns of the account and entries of the profile; an empty entry is removed."""
+    values = {"nick": "罗密欧", "face": "24", "who_may_add": "nobody", "who_may_write": "anyone"}
+    await set_values(store, ROMEO, {**values, "age": "", "city": "Verona"}, proof="new")
+    entries = {"sex": "0", "about": "in love", "city": "Verona"}
+    assert profiles.of(ROMEO) == Profile(ROMEO, "罗密欧", 24, entries)
+    account = store.account(ROMEO)
+    assert account is not None
+    assert (account.who_may_add, account.who_may_write, account.proof) == (
+        "nobody", "anyone", "new",
+    )  # fmt: skip
+    await set_values(store, ROMEO, {})
+    assert store.account(ROMEO) == account
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("nick", "", "cannot be a nickname"),
+        ("face", "65536", "face=65536 cannot be; take a number up to 65535"),
+        ("face", "x", "face=x cannot be"),
+        ("who_may_add", "friends", "take anyone or ask or nobody"),
+        ("who_may_write", "ask", "take friends or anyone"),
+        ("proof", "x", "'proof' cannot be set"),
+        ("about", "a" * 257, "take up to 256 printable"),
+        ("about", "a\nb", "take up to 256 printable"),
+    ],
+)
+async def test_what_cannot_be_set(store: Store, name: str, value: str, words: str) -> None:
+    """If one value will not do, none is taken."""
+    with pytest.raises(AccountError, match=words):
+        await set_values(store, ROMEO, {"age": "17", name: value}, proof="new")
+    assert store.profile(ROMEO) == {}
+    account = store.account(ROMEO)
+    assert account is not None
+    assert account.proof != "new"

@@ -4,7 +4,7 @@ They are plain HTML that the browsers of old phones can show: no script, no styl
 fits on a small screen.
 """
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import parse_qs
@@ -55,7 +55,7 @@ def told(words: str) -> str:
     return f"<p><b>{escape(words)}</b></p>\n" if words else ""
 
 
-def is_form(body: bytes, fields: Set[str]) -> bool:
+def is_form(body: bytes, fields: AbstractSet[str]) -> bool:
     """Return whether what was posted has any of the `fields` of a form, and no command of KQQ.
 
     Such a body must never be read as a line: what cannot be read is logged, and it has a password.

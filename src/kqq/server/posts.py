@@ -32,7 +32,7 @@ from kqq.protocol import (
 )
 from kqq.protocol.connection import LINE_END
 from kqq.protocol.post import PLAIN_TEXT
-from kqq.server import register_page
+from kqq.server import account_page, pages, register_page
 from kqq.server.clock import Timer
 from kqq.server.dispatch import dispatch, forgive, settled, slow_down
 from kqq.server.handlers import Context, Peer, Services, Taken
@@ -202,11 +202,21 @@ class Post(asyncio.Protocol):
         return _Answer(_HELLO, status=status, head_only=is_head)
 
     async def _find_page(self, request: HttpRequest) -> _Answer | None:
-        """Return the page for those who want a number, if that is what is asked for."""
-        policy = self._services.config.registration
-        if request.path != register_page.PATH:
+        """Return a page: for those who want a number, or to change what goes with theirs."""
+        policy, is_post = self._services.config.registration, request.method == "POST"
+        if request.path == account_page.PATH:
+            if is_post and account_page.is_form(request.body):
+                self._attempt.add(Step.NOT_KQQ, method=request.method, path=request.path)
+                context = self._new_context(request)
+                page = await account_page.change(context, request.body)
+                self._attempt = context.attempt
+                return _page(page)
+            if request.method not in {"GET", "HEAD"}:
+                return None
+            page = account_page.form()
+        elif request.path != register_page.PATH:
             return None
-        if request.method == "POST" and register_page.is_form(request.body):
+        elif is_post and register_page.is_form(request.body):
             registration, host = self._services.registration, self._peer.host
             page = await register_page.register(registration, policy, request.body, host)
         elif request.method in {"GET", "HEAD"} and policy != "off":
@@ -216,12 +226,7 @@ class Post(asyncio.Protocol):
         self._attempt.add(Step.NOT_KQQ, method=request.method, path=request.path)
         if page.limit:
             self._attempt.add(Step.LIMITED, limit=page.limit)
-        return _Answer(
-            page.body,
-            page.status,
-            head_only=request.method == "HEAD",
-            content_type=register_page.CONTENT_TYPE,
-        )
+        return _page(page, head_only=request.method == "HEAD")
 
     async def _do(self, request: HttpRequest) -> _Answer:
         """Do what a POST says; nothing at all is answered by an empty body (HACK)."""
@@ -412,6 +417,10 @@ class Post(asyncio.Protocol):
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+
+def _page(page: pages.Page, *, head_only: bool = False) -> _Answer:
+    return _Answer(page.body, page.status, head_only, pages.CONTENT_TYPE)
 
 
 def _nothing() -> None:

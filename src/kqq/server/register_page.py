@@ -52,6 +52,8 @@ _DONE = """<h3>Your number<br>您的号码</h3>
 
 _BAD_INVITATION = "This invitation cannot be used. 邀请码无效。"
 _TOO_MANY = "Too many from your address today. 今天从您的地址申请太多。"
+
+
 def is_form(body: bytes) -> bool:
     """Return whether what was posted is the form, and no command of KQQ."""
     return pages.is_form(body, _FIELDS)
