@@ -26,6 +26,7 @@ from kqq.server.accounts import (
     make_proof,
     new_proof,
     password_md5,
+    read_number,
 )
 from kqq.server.checks import Checks
 from kqq.server.devices import add_device, revoke_device
@@ -113,6 +114,27 @@ def test_unknown_proof_is_refused(proof: str) -> None:
     with pytest.raises(StoreError, match="use a newer") as caught:
         check_proof(MD5, proof)
     assert "$" not in str(caught.value)
+
+
+async def test_proof_made_in_turn(accounts: Accounts, checks: Checks) -> None:
+    """Made on a thread, as it is slow; it waits its turn as checks do."""
+    proof = await accounts.new_proof("new", HERE)
+    assert check_proof(password_md5("new"), proof)
+    assert proof != await accounts.new_proof("new", HERE)
+    with pytest.raises(AccountError, match="empty password"):
+        await accounts.new_proof("", HERE)
+    checks.close()
+    with pytest.raises(TooBusy):
+        await accounts.new_proof("new", HERE)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("10001", 10001), ("0", 0), ("", None), ("-1", None), ("²", None), ("1" * 11, None)],
+)
+def test_numbers_as_text(text: str, number: int | None) -> None:
+    """Digits, not more than a number has."""
+    assert read_number(text) == number
 
 
 def test_new_proof_has_a_salt_of_its_own() -> None:
@@ -340,16 +362,16 @@ async def test_memory_holds_no_password(accounts: Accounts) -> None:
 async def test_known_without_a_check(accounts: Accounts, store: Store) -> None:
     """What was right lately, or is a device's, is known; the rest is not, right or wrong."""
     device = password_md5(await add_device(store, ROMEO, "phone", 5.0, os.urandom))
-    assert accounts.knows(ROMEO, device)
-    assert not accounts.knows(JULIET, device)
-    assert not accounts.knows(ROMEO, MD5)
+    assert accounts.knows(ROMEO, device, HOST)
+    assert not accounts.knows(JULIET, device, HOST)
+    assert not accounts.knows(ROMEO, MD5, HOST)
     await accounts.authenticate(ROMEO, MD5, HERE)
-    assert accounts.knows(ROMEO, MD5.upper())
-    assert accounts.knows(ROMEO, MD5.lower())
+    assert accounts.knows(ROMEO, MD5.upper(), HOST)
+    assert accounts.knows(ROMEO, MD5.lower(), HOST)
     assert not accounts.knows(ROMEO, WRONG)
     assert not accounts.knows(99, MD5)
     await revoke_device(store, ROMEO, "phone")
-    assert not accounts.knows(ROMEO, device)
+    assert not accounts.knows(ROMEO, device, HOST)
 
 
 # --- devices -------------------------------------------------------------------------------------

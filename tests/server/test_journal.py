@@ -570,7 +570,6 @@ PASSWORD = "the password is wrong; type it again"
         ([Step.WRONG_PASSWORD, Step.CAPTCHA_SHOWN], "was shown a captcha; sign in again"),
         ([Step.CAPTCHA_SHOWN, Step.CAPTCHA_RIGHT, Step.WRONG_PASSWORD], PASSWORD),
         ([Step.CAPTCHA_RIGHT], "the answer to the captcha is right."),
-        ([Step.UNREADABLE, Step.SILENCE], "was given no answer, because VER is 9.9; correct"),
         ([Step.SIGNED_IN], None),
         ([Step.WRONG_PASSWORD, Step.SIGNED_IN, Step.LIMITED], None),
         ([Step.WRONG_PASSWORD, Step.SIGNED_IN, Step.SIGNED_OUT], "signed out; sign in again."),

@@ -10,6 +10,7 @@ import struct
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,36 @@ async def test_a_line_that_cannot_be_read(stage: Stage) -> None:
 
 
 # --- requests that are no command, or cannot be read ---------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "body", "status", "limit"),
+    [
+        ("GET /register", "", 200, ""),
+        ("POST /register", "nick=x&password=secret&again=other", 400, ""),
+        ("POST /register", "nick=x&password=secret&again=secret", 429, "accounts made"),
+        ("PUT /register", "nick=x", 405, ""),
+        ("GET /account", "", 200, ""),
+        ("POST /account", f"uin={ROMEO}&password=secret&age=16", 200, ""),
+        ("POST /account", f"uin={ROMEO}&password=other&age=16", 429, "sign-ins with this number"),
+        ("PUT /account", f"uin={ROMEO}", 405, ""),
+    ],
+)
+async def test_pages(stage: Stage, start: str, body: str, status: int, limit: str) -> None:
+    """Browsers get pages at two paths, and limits are noted for the operator."""
+    most = 0 if limit else 1
+    stage.server.reload(replace(stage.config, registration="open", registrations_per_address=most))
+    if limit:
+        stage.server._services.limits.account_failures.owe(str(ROMEO), 1000)
+    head = f"{start} HTTP/1.1\r\nContent-Length: {len(body)}\r\n{KEEP}\r\n\r\n"
+    answer = await ask(stage, (head + body).encode())
+    assert answer.status == status
+    is_page = answer.header("Content-Type") == "text/html; charset=UTF-8"
+    assert is_page == (status != 405)
+    steps = [step for one in stage.server._services.journal.of_address(HOME) for step in one.steps]
+    assert [step.step for step in steps][:2] == [Step.CONNECTED, Step.NOT_KQQ]
+    assert all(limit in str(step.details["limit"]) for step in steps if step.step is Step.LIMITED)
+    assert (Step.LIMITED in {step.step for step in steps}) == bool(limit)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`kqq account`: what is done to accounts, also while a server runs."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,8 @@ def account_delete(*, uin: int, yes: bool, as_json: bool, data: Path | None) -> 
         friends = counted(len(shown["friends"]), "friend")
         waiting = counted(shown["waiting"], "unread message")
         words = f"Delete {uin} {printable(shown['nick'])} ({friends}, {waiting}) for good?"
+        if not sys.stdin.isatty():
+            raise click.UsageError("there is no terminal to ask at; --yes deletes without asking")
         click.confirm(words, abort=True, err=True)
     _print(do(data, "account.delete", uin=uin), f"deleted {uin}", as_json=as_json)
 

@@ -33,7 +33,31 @@ def do(data: Path | None, name: str, /, *, create: bool = False, **arguments: An
     NoServer if none runs and one is needed, or if the one that runs cannot be asked.
     """
     on = None if data is None else data.absolute()
-    return asyncio.run(_do(settings_of(data), on, name, arguments, create=create))
+    try:
+        config = settings_of(data)
+    except ConfigError as error:
+        return asyncio.run(_do_anyway(data, on, name, arguments, error))
+    return asyncio.run(_do(config, on, name, arguments, create=create))
+
+
+async def _do_anyway(
+    data: Path | None, on: Path | None, name: str, arguments: dict[str, Any], error: ConfigError
+) -> Any:
+    """Ask the server that runs where it is by default, though the settings cannot be read.
+
+    It goes on with those it has, and who has just broken the file needs to reach it most.
+    """
+    from kqq.server import Config
+    from kqq.server.admin_door import NoServer, ask
+    from kqq.server.config import default_data
+
+    folder = data or Path(os.environ.get("KQQ_DATA") or default_data())
+    try:
+        result = await ask(Config(data=folder).admin_path, name, arguments, on=on)
+    except NoServer:
+        raise error from None
+    click.echo(f"kqq: warning: {error}", err=True)
+    return result
 
 
 async def _do(

@@ -224,6 +224,11 @@ class _Reader(ABC, Generic[_Item]):
         """Whether a body is being read that has no length: it lasts until the stream ends."""
         return self._step == self._read_open
 
+    @property
+    def may_be_whole(self) -> bool:
+        """Whether a body without a length ends in a line end so far."""
+        return self.is_body_open and self._body.endswith(b"\n")
+
     def feed(self, data: bytes) -> list[_Item]:
         """Return what `data` completes, in order. `b""` means that the stream ended."""
         if self._is_over:

@@ -21,6 +21,7 @@ from kqq.server.captcha import Asked
 from kqq.server.checks import TooBusy
 from kqq.server.devices import find_device
 from kqq.server.handlers import Context, Services
+from kqq.server.handlers.sign_in import has_failed, is_known, limit_of
 from kqq.server.journal import Step
 from kqq.server.limits import address_key
 from kqq.server.logs import event
@@ -98,7 +99,6 @@ _SIGN_IN_FIRST = (
 )
 _SIGN_IN_AGAIN = "Password 密码: sign in again with the new one 请用新密码重新登录"
 _TOO_MANY = "too many sign-ins from this address failed"
-_TOO_MANY_OF_NUMBER = "too many sign-ins with this number failed, from wherever"
 _TOO_OFTEN = "too many commands of this account"
 _NO_PICTURE = "a picture must be read first, and the page at /account cannot show one"
 
@@ -210,10 +210,10 @@ async def _authenticate(context: Context, uin: int, md5: str) -> Account:
     try:
         account = await services.accounts.authenticate(uin, md5, context.peer.host)
     except asyncio.CancelledError:
-        _has_failed(context, uin)  # or checks would cost nothing
+        has_failed(context, uin)  # or checks would cost nothing
         raise
     except (NoSuchAccount, WrongPassword):
-        _has_failed(context, uin)
+        has_failed(context, uin)
         services.captchas.failed(uin, place)
         attempt.add(Step.WRONG_PASSWORD)
         raise _Refused(_WRONG, 403) from None
@@ -239,19 +239,11 @@ def _check_limits(context: Context, uin: int, md5: str) -> None:
             raise _Refused(_SLOW_DOWN, 429, _TOO_MANY)
         context.attempt.add(Step.UNKNOWN_NUMBER)
         raise _Refused(_WRONG, 403)
-    is_known, is_always = services.accounts.knows(uin, md5), captchas.rules().asked is Asked.ALWAYS
-    if (is_always or not is_known) and captchas.wanted(uin, place):
+    known, is_always = is_known(context, uin, md5), captchas.rules().asked is Asked.ALWAYS
+    if (is_always or not known) and captchas.wanted(uin, place):
         raise _Refused(_SIGN_IN_FIRST if is_always else _SLOW_DOWN, 429, _NO_PICTURE)
-    if not is_known and not limits.failures.has(address):
-        raise _Refused(_SLOW_DOWN, 429, _TOO_MANY)
-    if not is_known and not limits.account_failures.has(str(uin)):
-        raise _Refused(_SLOW_DOWN, 429, _TOO_MANY_OF_NUMBER)
-
-
-def _has_failed(context: Context, uin: int) -> None:
-    limits = context.services.limits
-    limits.failures.owe(address_key(context.peer.host))
-    limits.account_failures.owe(str(uin))
+    if not known and (limit := limit_of(context, uin)) is not None:
+        raise _Refused(_SLOW_DOWN, 429, limit)
 
 
 def _place(context: Context) -> str:

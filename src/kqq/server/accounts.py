@@ -9,7 +9,7 @@ one device need neither (kqq.server.devices).
 import hashlib
 import hmac
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from kqq.errors import AccountError, StoreError
@@ -48,6 +48,9 @@ LONGEST_NICK = 64
 _COST = (14, 8, 1)  # of scrypt: log2(n), r, p; 16 MiB and tens of milliseconds
 SALT_SIZE = 16
 """Bytes of the salt of a proof."""
+_AT_ONCE = 3
+"""Slow checks of one number at a time: failures are counted when a check ends, so what is tried at
+once is tried before it counts."""
 _REMEMBERED = 10_000
 _REMEMBERED_FOR = 600.0  # seconds
 _SEEN_EVERY = 3600.0  # seconds
@@ -175,6 +178,7 @@ class Accounts:
         self._key = random(32)
         self._checks = checks
         self._remembered: OrderedDict[bytes, float] = OrderedDict()
+        self._checking: Counter[int] = Counter()
 
     async def authenticate(self, uin: int, md5: str, host: str) -> Account:
         """Return the account if `md5` is its password's, or that of one of its devices.
@@ -185,7 +189,7 @@ class Accounts:
         account = self._store.account(uin)
         if account is None:
             raise NoSuchAccount
-        if not self._is_remembered(account, md5):
+        if not self._is_remembered(account, md5, host):
             device = find_device(self._store, uin, md5)
             if device is None:
                 account = await self._check(account, md5, host)
@@ -195,13 +199,21 @@ class Accounts:
             raise Suspended(account.suspended)
         return account
 
-    def knows(self, uin: int, md5: str) -> bool:
-        """Return whether it is known without a slow check that this is a password of `uin`."""
+    def knows(self, uin: int, md5: str, host: str) -> bool:
+        """Return whether it is known without a slow check that this is a password of `uin`.
+
+        A success is remembered for the address it came from only: elsewhere it would let anybody
+        try passwords as quickly as they can be sent.
+        """
         account = self._store.account(uin)
         if account is None:
             return False
-        is_remembered = self._is_remembered(account, md5)
-        return is_remembered or find_device(self._store, uin, md5) is not None
+        is_remembered = self._is_remembered(account, md5, host)
+        return is_remembered or self.is_device(uin, md5)
+
+    def is_device(self, uin: int, md5: str) -> bool:
+        """Return whether this is a password that was made for a phone; such cannot be guessed."""
+        return find_device(self._store, uin, md5) is not None
 
     async def new_proof(self, password: str, host: str) -> str:
         """Return the proof of a new password; `host`, the address that asks, waits its turn.
@@ -219,14 +231,23 @@ class Accounts:
     async def _check(self, account: Account, md5: str, host: str) -> Account:
         """Return the account as it is after the slow check."""
         uin, proof = account.uin, account.proof
-        if not await self._checks.run(address_key(host), lambda: check_proof(md5, proof)):
+        if self._checking[uin] >= _AT_ONCE:
+            raise TooBusy
+        self._checking[uin] += 1
+        try:
+            is_right = await self._checks.run(address_key(host), lambda: check_proof(md5, proof))
+        finally:
+            self._checking[uin] -= 1
+            if not self._checking[uin]:
+                del self._checking[uin]
+        if not is_right:
             raise WrongPassword
         now = self._store.account(uin)  # much may have happened meanwhile
         if now is None:
             raise NoSuchAccount
         if now.proof != proof:
             raise WrongPassword
-        self._remember(now, md5)
+        self._remember(now, md5, host)
         return now
 
     def _saw(self, device: Device) -> None:
@@ -234,20 +255,20 @@ class Accounts:
         if device.last_seen is None or abs(date - device.last_seen) >= _SEEN_EVERY:
             self._store.saw_device(device.uin, device.name, date)
 
-    def _mark(self, account: Account, md5: str) -> bytes:
+    def _mark(self, account: Account, md5: str, host: str) -> bytes:
         """Return what a success is remembered by; with another proof it is another."""
-        words = f"{account.uin} {account.proof} {md5.lower()}"
+        words = f"{account.uin} {account.proof} {md5.lower()} {address_key(host)}"
         return hashlib.blake2b(words.encode(), key=self._key, digest_size=32).digest()
 
-    def _is_remembered(self, account: Account, md5: str) -> bool:
-        mark = self._mark(account, md5)
+    def _is_remembered(self, account: Account, md5: str, host: str) -> bool:
+        mark = self._mark(account, md5, host)
         if self._remembered.get(mark, 0.0) <= self._clock.now():
             return False
         self._remembered.move_to_end(mark)
         return True
 
-    def _remember(self, account: Account, md5: str) -> None:
-        mark = self._mark(account, md5)
+    def _remember(self, account: Account, md5: str, host: str) -> None:
+        mark = self._mark(account, md5, host)
         self._remembered[mark] = self._clock.now() + _REMEMBERED_FOR
         self._remembered.move_to_end(mark)
         while len(self._remembered) > _REMEMBERED:

@@ -121,6 +121,8 @@ class Server:
     async def close(self) -> None:
         """Close doors and connections, write what waits, close the database."""
         self._is_closing = True
+        if self._doors:
+            event(logger, logging.INFO, "stopping", connections=len(self._guests))
         for door in self._doors:
             door.close()
         for guest in list(self._guests):

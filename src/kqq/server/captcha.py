@@ -107,14 +107,18 @@ class Captchas(Generic[Held]):
         self._trusted: OrderedDict[_Who, float] = OrderedDict()
         self._failures = _Failures()
 
-    def wanted(self, uin: int, host: str) -> bool:
-        """Whether a sign-in of `uin` from `host` must read a picture first."""
+    def wanted(self, uin: int, host: str, *, can_show: bool = True) -> bool:
+        """Whether a sign-in of `uin` from `host` must read a picture first.
+
+        To a client that cannot show one, only failures from its own host count: others could keep
+        it out by failing in its name.
+        """
         rules = self._forget_old()
         if rules.asked is Asked.NEVER or (uin, host) in self._trusted:
             return False
         return (
             rules.asked is Asked.ALWAYS
-            or self._failures.count(uin) >= rules.failures
+            or (can_show and self._failures.count(uin) >= rules.failures)
             or self._failures.count(host) >= rules.failures * _HOST_FACTOR
         )
 

@@ -28,7 +28,7 @@ _LONGEST_LIST = 5000  # numbers of 10 digits
 _HIGHEST_UIN = 4294967295
 _DAY = 86400
 _ANY_TEXT = r"(?s:.*)"
-_HOST = r"[^\s:/,\[\]]*|[0-9A-Fa-f:.]*"
+_HOST = r"[^\s:/,\[\]]*|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*"
 
 
 class Listen(HostPort):
@@ -334,9 +334,8 @@ class Config:
                 raise ConfigError(why)
         if self.redirector and not self.listen:
             raise ConfigError("redirector: there is no door in `listen` to send phones on to")
-        for entry in self.sms:
-            if not (entry.name and entry.address and entry.text):
-                raise ConfigError(f"sms: {entry} cannot be; give each a name, address and text")
+        _check_host(self.advertise)
+        _check_sms(self.sms)
         for key, doors in (("listen", self.listen), ("redirector", self.redirector)):
             for door in doors:
                 if door.is_tls and (self.certificate is None or self.key is None):
@@ -365,6 +364,24 @@ class Config:
         for name in live:
             object.__setattr__(self, name, getattr(new, name))
         return live, waiting
+
+
+def _check_host(host: str) -> None:
+    """Raise ConfigError if `advertise` looks like an IP address and is none."""
+    if ":" in host or host.replace(".", "").isdigit():
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise ConfigError(
+                f"advertise={toml(host)} cannot be; take a host name or an IP address, without a "
+                "port"
+            ) from None
+
+
+def _check_sms(entries: tuple[SmsEntry, ...]) -> None:
+    for entry in entries:
+        if not (entry.name and entry.address and entry.text):
+            raise ConfigError(f"sms: {entry} cannot be; give each a name, address and text")
 
 
 def how(one: Field[Any]) -> Setting:

@@ -77,8 +77,8 @@ class Database:
         """Return the rows that are on disk. On the loop, only with a row limit or a key."""
         try:
             return self._reader.execute(sql, values).fetchall()
-        except OverflowError:
-            return []  # clients may name a number larger than any that SQLite holds
+        except (OverflowError, UnicodeEncodeError):
+            return []  # clients may name a number, or words, that SQLite cannot hold
         except sqlite3.Error as error:
             raise StoreError(f"cannot read {self._path}: {error}") from error
 

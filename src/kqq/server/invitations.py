@@ -26,6 +26,9 @@ from kqq.server.limits import Rates, address_key
 from kqq.server.store import Account, Invitation, Store
 
 _SIGNS = 12
+_WRONG_CODES = 20
+"""Invitations that cannot be used an address may try in an hour; each costs a slow check."""
+_HOUR = 3600.0
 _DAY = 86_400.0  # seconds
 
 
@@ -95,6 +98,7 @@ class Registration:
         self._who_may_add = who_may_add
         self._who_may_write = who_may_write
         self._rates = Rates(clock, lambda: per_address() / _DAY, per_address)
+        self._wrong_codes = Rates(clock, lambda: _WRONG_CODES / _HOUR, lambda: _WRONG_CODES)
 
     async def register(self, code: str | None, nick: str, password: str, host: str) -> Account:
         """Make an account with the lowest free number, on disk when this returns.
@@ -110,7 +114,7 @@ class Registration:
         check_password(password)
         key = address_key(host)
         # Taken first and given back, so that many at once from one address are no more than others.
-        if not self._rates.spend(key):
+        if not self._wrong_codes.has(key) or not self._rates.spend(key):
             raise TooMany
         try:
             # What is slow and what may be refused comes first; the invitation is used by the same
@@ -119,8 +123,10 @@ class Registration:
             md5, salt = password_md5(password), self._random(SALT_SIZE)
             proof = await self._checks.run(key, lambda: make_proof(md5, salt))
             return await self._add(nick, proof, invitation)
-        except Exception:
+        except Exception as error:
             self._rates.repay(key)
+            if isinstance(error, BadInvitation):
+                self._wrong_codes.owe(key)
             raise
 
     async def _invitation(self, code: str | None, key: str) -> str:

@@ -53,10 +53,6 @@ class Step(Enum):
         "sent a line that cannot be read: {line} ({rule})",
         "look what the line is; only clients of Mobile QQ can be served",
     )
-    SILENCE = (
-        "was given no answer, because {why}",
-        "correct this in the client's settings, or take another version of the client",
-    )
     UNKNOWN_NUMBER = "nobody has this number", "check the number, or add an account for it"
     WRONG_PASSWORD = "the password is wrong", "type it again; an operator can set a new one"
     BUSY = "too many passwords were waiting to be checked", "try again in a minute"
@@ -92,6 +88,11 @@ class Step(Enum):
         "old phones cannot do the TLS of today; let them use a door without it",
     )
     CLOSED = "the server closed the connection: {reason}", "see the steps before this"
+    KICKED = "an operator ended the session: {reason}", "sign in again"
+    NO_PICTURE = (
+        "must read a picture first, which this client cannot show",
+        "let the client be of version 1.4, or the setting be captcha=after-failures",
+    )
 
     def __init__(self, words: str, remedy: str) -> None:
         self.words = words

@@ -29,6 +29,7 @@ from kqq.protocol import (
     encode,
     failure,
     http_response,
+    show,
 )
 from kqq.protocol.connection import LINE_END
 from kqq.protocol.post import PLAIN_TEXT
@@ -47,8 +48,13 @@ logger = logging.getLogger("kqq.posts")
 
 _REQUEST_TIME = 60.0
 """Seconds that a request may take to come; on a connection that is kept, also until it begins."""
+_PIECE = 2048
+"""Bytes read at once."""
+_TURN = 16
+"""Pieces read before others get their turn."""
 _OPEN_BODY_TIME = 1.0
 """Seconds of silence after which a body without a length is taken as whole."""
+_OF_BROWSERS = ("Origin", "Sec-Fetch-Site")
 _LINGER = 5.0
 """Seconds that the client gets to close after its answer; closing on unread bytes would reset the
 connection, and the answer with it. While messages are not acknowledged it is `slow_reader_time`."""
@@ -79,7 +85,9 @@ class Post(asyncio.Protocol):
         self._attempt = attempt
         self._gone = gone
         self._reader = PostReader()
+        self._came: deque[bytes] = deque()  # not read yet; b"" is the end
         self._requests: deque[HttpRequest] = deque()
+        self._working = False  # a turn of work is due
         self._busy: asyncio.Task[None] | None = None
         self._timer: Timer | None = None
         self._due = 0.0  # when the request that is coming must be whole
@@ -107,10 +115,7 @@ class Post(asyncio.Protocol):
         if self._is_answered:
             return
         self._look()  # what a client sends acknowledges what it got before
-        had_begun = self._reader.pending
-        self._requests += self._reader.feed(data)
-        if self._reader.pending and not had_begun:
-            self._due = self._clock.now() + _REQUEST_TIME
+        self._came += (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
         self._work()
         self._watch()
 
@@ -119,7 +124,7 @@ class Post(asyncio.Protocol):
         self._has_ended = True
         self._look()
         if not self._is_answered:
-            self._requests += self._reader.feed(b"")
+            self._came.append(b"")
             self._work()
         # TLS has no half-open streams.
         return self._is_held and self._transport.get_extra_info("ssl_object") is None
@@ -159,17 +164,16 @@ class Post(asyncio.Protocol):
         return self._busy is not None or self._taken is not None
 
     def _work(self) -> None:
-        """Serve the next request, unless it must wait; then no more than it is read."""
-        if not self._is_held and not self._is_answered:
-            if self._requests:
-                self._cancel_timer()
-                request = self._requests.popleft()
-                self._busy = asyncio.get_running_loop().create_task(self._serve(request))
-            elif self._reader.error is not None:
-                self._refuse(self._reader.status, str(self._reader.error))
-            elif self._has_ended:
-                self._transport.close()
-        wanted = self._is_answered or not (self._is_held and self._requests)
+        """Serve the next request, unless it must wait; nothing is read before that.
+
+        Others get their turn after some pieces: a read can hold thousands of small requests.
+        """
+        for _ in range(_TURN):
+            if self._is_held or self._is_answered or not self._go_on():
+                break
+        else:
+            self._work_soon()
+        wanted = self._is_answered or not (self._came or (self._is_held and self._requests))
         if wanted != self._is_reading:
             self._is_reading = wanted
             if wanted:
@@ -177,8 +181,38 @@ class Post(asyncio.Protocol):
             else:
                 self._transport.pause_reading()
 
+    def _go_on(self) -> bool:
+        """Take one step: begin to serve, refuse, close or read; return whether there is more."""
+        if self._requests:
+            self._cancel_timer()
+            request = self._requests.popleft()
+            self._busy = asyncio.get_running_loop().create_task(self._serve(request))
+        elif self._reader.error is not None:
+            self._refuse(self._reader.status, str(self._reader.error))
+        elif self._came:
+            had_begun = self._reader.pending
+            self._requests += self._reader.feed(self._came.popleft())
+            if self._reader.pending and not had_begun:
+                self._due = self._clock.now() + _REQUEST_TIME
+            return True
+        elif self._has_ended:
+            self._transport.close()
+        return False
+
+    def _work_soon(self) -> None:
+        if not self._working:
+            self._working = True
+            asyncio.get_running_loop().call_soon(self._work_again)
+
+    def _work_again(self) -> None:
+        self._working = False
+        if not self._transport.is_closing():
+            self._work()
+            self._watch()
+
     async def _serve(self, request: HttpRequest) -> None:
-        keep = request.wants_more and not self._requests and self._reader.error is None
+        has_more = bool(self._requests or self._came)
+        keep = request.wants_more and not has_more and self._reader.error is None
         try:
             answer = await self._find_answer(request)
         except Exception as error:  # noqa: BLE001  # one bad request must get an answer, too
@@ -197,7 +231,7 @@ class Post(asyncio.Protocol):
         if (is_head or request.method == "GET") and request.path == PATH:
             body = server_config(self._new_context(request)) + LINE_END
             return _Answer(body, head_only=is_head)
-        self._attempt.add(Step.NOT_KQQ, method=request.method, path=request.path)
+        self._attempt.add(Step.NOT_KQQ, method=request.method, path=_shown(request))
         status = 404 if is_head or request.method == "GET" else 405
         return _Answer(_HELLO, status=status, head_only=is_head)
 
@@ -206,7 +240,7 @@ class Post(asyncio.Protocol):
         policy, is_post = self._services.config.registration, request.method == "POST"
         if request.path == account_page.PATH:
             if is_post and account_page.is_form(request.body):
-                self._attempt.add(Step.NOT_KQQ, method=request.method, path=request.path)
+                self._attempt.add(Step.NOT_KQQ, method=request.method, path=_shown(request))
                 context = self._new_context(request)
                 page = await account_page.change(context, request.body)
                 self._attempt = context.attempt
@@ -223,13 +257,20 @@ class Post(asyncio.Protocol):
             page = register_page.form(policy)
         else:
             return None
-        self._attempt.add(Step.NOT_KQQ, method=request.method, path=request.path)
+        self._attempt.add(Step.NOT_KQQ, method=request.method, path=_shown(request))
         if page.limit:
             self._attempt.add(Step.LIMITED, limit=page.limit)
         return _page(page, head_only=request.method == "HEAD")
 
     async def _do(self, request: HttpRequest) -> _Answer:
-        """Do what a POST says; nothing at all is answered by an empty body (HACK)."""
+        """Do what a POST says; nothing at all is answered by an empty body (HACK).
+
+        What a browser sends for a page that somebody looks at says where it is from, as no phone
+        does; such a page must not act for whoever is signed in from the same address.
+        """
+        if any(request.header(name) is not None for name in _OF_BROWSERS):
+            self._attempt.add(Step.NOT_KQQ, method="POST", path=_shown(request))
+            return _Answer(status=403)
         connection = Connection(Role.SERVER, Framing.BODY)
         now = self._clock.now()
         came = [*connection.receive(request.body, now), *connection.receive(b"", now)]
@@ -237,7 +278,7 @@ class Post(asyncio.Protocol):
         if isinstance(message, Closed) and message.error is not None:
             return self._unreadable(413, str(message.error))
         if not isinstance(message, Command | Unreadable):
-            self._attempt.add(Step.NOT_KQQ, method="POST", path=request.path)
+            self._attempt.add(Step.NOT_KQQ, method="POST", path=_shown(request))
             return _Answer()
         context = self._context = self._new_context(request)
         self._find_session(context, message)
@@ -247,8 +288,7 @@ class Post(asyncio.Protocol):
         answer = dispatch(context, message).answer
         self._attempt = context.attempt
         if answer is None:
-            self._attempt.add(Step.SILENCE, why="what it sent gets no answer")
-            return _Answer()
+            return _Answer()  # the line is in the journal, with what is wrong
         if isinstance(answer, Taken):
             self._taken = answer
             answer.session.settle = self._settle
@@ -272,6 +312,7 @@ class Post(asyncio.Protocol):
             context.session = self._services.sessions.find(head.uin, self._peer.place)
             if context.session is not None:
                 context.session.heard = self._clock.now()
+                context.attempt = self._attempt = context.attempt.is_of(head.uin)
 
     async def _pause(self, context: Context, seconds: float) -> None:
         """Wait; who does not wait for the answer has not spent a command."""
@@ -314,6 +355,8 @@ class Post(asyncio.Protocol):
 
     def _say_no_more(self) -> None:
         self._is_answered = True
+        self._came.clear()
+        self._requests.clear()
         try:
             if self._transport.can_write_eof():
                 self._transport.write_eof()
@@ -392,7 +435,7 @@ class Post(asyncio.Protocol):
         if self._busy is not None or self._is_answered:
             return
         left = self._due - self._clock.now()
-        if self._reader.is_body_open and left > _OPEN_BODY_TIME:
+        if self._reader.may_be_whole and left > _OPEN_BODY_TIME:
             self._await(_OPEN_BODY_TIME, self._finish_body)
         else:
             self._await(max(left, 0.0), self._give_up)
@@ -421,6 +464,11 @@ class Post(asyncio.Protocol):
 
 def _page(page: pages.Page, *, head_only: bool = False) -> _Answer:
     return _Answer(page.body, page.status, head_only, pages.CONTENT_TYPE)
+
+
+def _shown(request: HttpRequest) -> str:
+    """Return the path of a request as a journal may have it."""
+    return show(request.path.encode("utf-8", "surrogateescape"))
 
 
 def _nothing() -> None:

@@ -194,7 +194,7 @@ class Sessions:
         if session is None:
             return False
         if session.attempt is not None:
-            session.attempt.add(Step.CLOSED, reason=reason)
+            session.attempt.add(Step.KICKED, reason=reason)
         self.close(session, reason)
         return True
 

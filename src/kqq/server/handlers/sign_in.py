@@ -49,7 +49,6 @@ COMP = "NOKIA8F3A18D6E27"
 1.0, 1.2 and 1.3 get it, too, is OURS."""
 _TOO_MANY = "too many sign-ins from this address failed"
 _TOO_MANY_OF_NUMBER = "too many sign-ins with this number failed, from wherever"
-_NO_PICTURE = "a picture must be read first, and clients of version {} cannot show one"
 _SEEN_EVERY = 3600.0
 """Seconds between two notes of when an account was last seen."""
 
@@ -83,17 +82,19 @@ async def login(context: Context, message: Login) -> Reply:
             context.attempt.add(Step.LIMITED, limit=_TOO_MANY)
             return _refuse(context, message, message.seq, "limited", SLOW_DOWN)
         return _unknown(context, message, message.seq)
-    is_known = services.accounts.knows(message.uin, message.password_md5)
-    captchas = services.captchas
-    is_asked = captchas.rules().asked is Asked.ALWAYS or not is_known
-    if is_asked and captchas.wanted(message.uin, _key(context)):
-        if message.head.ver == "1.4":
-            return _show_picture(context, Waiting(message), message.seq)
-        context.attempt.add(Step.LIMITED, limit=_NO_PICTURE.format(message.head.ver))
+    known = is_known(context, message.uin, message.password_md5)
+    captchas, can_show = services.captchas, message.head.ver == "1.4"
+    is_asked = captchas.rules().asked is Asked.ALWAYS or not known
+    if is_asked and captchas.wanted(message.uin, _key(context), can_show=can_show):
+        if can_show:
+            # What waits is kept for minutes, and a client can write much into fields nobody reads.
+            short = replace(message, line=None, device=None, cookie=None)
+            return _show_picture(context, Waiting(short), message.seq)
+        context.attempt.add(Step.NO_PICTURE)
         is_always = captchas.rules().asked is Asked.ALWAYS
         reason = NO_PICTURE if is_always else SLOW_DOWN
         return _refuse(context, message, message.seq, "limited", reason)
-    return await _check(context, message, message.seq, is_known=is_known)
+    return await _check(context, message, message.seq, is_known=known)
 
 
 @handles(CaptchaAnswer)
@@ -120,8 +121,8 @@ async def captcha_answer(context: Context, message: CaptchaAnswer) -> Reply:
     context.attempt.add(Step.CAPTCHA_RIGHT)
     services.limits.failures.repay(_address(context))
     services.metrics.captchas["right"] += 1
-    is_known = services.accounts.knows(message.uin, waiting.message.password_md5)
-    return await _check(context, waiting.message, message.seq, is_known=is_known)
+    known = is_known(context, message.uin, waiting.message.password_md5)
+    return await _check(context, waiting.message, message.seq, is_known=known)
 
 
 @handles(Logout)
@@ -148,7 +149,7 @@ async def _check(context: Context, message: Login, seq: str, *, is_known: bool) 
     is one to leave before the answer, too, or checks would cost nothing.
     """
     services, attempt = context.services, context.attempt
-    if not is_known and (limit := _limit(context, message.uin)) is not None:
+    if not is_known and (limit := limit_of(context, message.uin)) is not None:
         attempt.add(Step.LIMITED, limit=limit)
         return _refuse(context, message, seq, "limited", SLOW_DOWN)
     try:
@@ -158,10 +159,10 @@ async def _check(context: Context, message: Login, seq: str, *, is_known: bool) 
     except NoSuchAccount:
         return _unknown(context, message, seq)
     except asyncio.CancelledError:
-        _has_failed(context, message.uin)
+        has_failed(context, message.uin)
         raise
     except WrongPassword:
-        _has_failed(context, message.uin)
+        has_failed(context, message.uin)
         services.captchas.failed(message.uin, _key(context))
         attempt.add(Step.WRONG_PASSWORD)
         return _refuse(context, message, seq, "wrong_password", PASSWORD_ERROR)
@@ -239,7 +240,18 @@ def _address(context: Context) -> str:
     return address_key(context.peer.host)
 
 
-def _limit(context: Context, uin: int) -> str | None:
+def is_known(context: Context, uin: int, md5: str) -> bool:
+    """Return whether it is known without a check that this is the password of `uin`.
+
+    Where too much has failed only a phone's own password, which nobody can guess, is looked at.
+    """
+    accounts = context.services.accounts
+    if context.services.limits.failures.has(_address(context)):
+        return accounts.knows(uin, md5, context.peer.host)
+    return accounts.is_device(uin, md5)
+
+
+def limit_of(context: Context, uin: int) -> str | None:
     """Return what forbids a sign-in that may fail, None if address and account have one left."""
     limits = context.services.limits
     if not limits.failures.has(_address(context)):
@@ -247,7 +259,8 @@ def _limit(context: Context, uin: int) -> str | None:
     return None if limits.account_failures.has(str(uin)) else _TOO_MANY_OF_NUMBER
 
 
-def _has_failed(context: Context, uin: int) -> None:
+def has_failed(context: Context, uin: int) -> None:
+    """Take a failure from the address and from the account."""
     limits = context.services.limits
     limits.failures.owe(_address(context))
     limits.account_failures.owe(str(uin))
