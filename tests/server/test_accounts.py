@@ -354,7 +354,7 @@ async def test_memory_holds_no_password(accounts: Accounts) -> None:
     await accounts.authenticate(ROMEO, MD5, HERE)
     (mark,) = accounts._remembered
     assert MD5.lower() not in mark.hex()
-    assert accounts._mark(await accounts.authenticate(ROMEO, MD5, HERE), MD5) == mark
+    assert accounts._mark(await accounts.authenticate(ROMEO, MD5, HERE), MD5, HERE) == mark
     accounts._key = bytes(32)
     assert await is_busy(accounts, ROMEO, MD5)
 
@@ -362,16 +362,17 @@ async def test_memory_holds_no_password(accounts: Accounts) -> None:
 async def test_known_without_a_check(accounts: Accounts, store: Store) -> None:
     """What was right lately, or is a device's, is known; the rest is not, right or wrong."""
     device = password_md5(await add_device(store, ROMEO, "phone", 5.0, os.urandom))
-    assert accounts.knows(ROMEO, device, HOST)
-    assert not accounts.knows(JULIET, device, HOST)
-    assert not accounts.knows(ROMEO, MD5, HOST)
+    assert accounts.knows(ROMEO, device, HERE)
+    assert not accounts.knows(JULIET, device, HERE)
+    assert not accounts.knows(ROMEO, MD5, HERE)
     await accounts.authenticate(ROMEO, MD5, HERE)
-    assert accounts.knows(ROMEO, MD5.upper(), HOST)
-    assert accounts.knows(ROMEO, MD5.lower(), HOST)
-    assert not accounts.knows(ROMEO, WRONG)
-    assert not accounts.knows(99, MD5)
+    assert accounts.knows(ROMEO, MD5.upper(), HERE)
+    assert accounts.knows(ROMEO, MD5.lower(), HERE)
+    assert not accounts.knows(ROMEO, MD5, "203.0.113.1")  # or anybody could guess there
+    assert not accounts.knows(ROMEO, WRONG, HERE)
+    assert not accounts.knows(99, MD5, HERE)
     await revoke_device(store, ROMEO, "phone")
-    assert not accounts.knows(ROMEO, device, HOST)
+    assert not accounts.knows(ROMEO, device, HERE)
 
 
 # --- devices -------------------------------------------------------------------------------------

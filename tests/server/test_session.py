@@ -167,7 +167,7 @@ def test_kick(house: House) -> None:
     assert house.sessions.kick(ROMEO, "enough")
     assert not house.sessions.kick(ROMEO, "enough")
     assert house.notes == ["10001 ended: enough"]
-    assert house.steps(ROMEO) == ["the server closed the connection: enough"]
+    assert house.steps(ROMEO) == ["an operator ended the session: enough"]
     assert house.presence.seen(ROMEO) is Status.OFFLINE
 
 

@@ -116,9 +116,10 @@ class Captchas(Generic[Held]):
         rules = self._forget_old()
         if rules.asked is Asked.NEVER or (uin, host) in self._trusted:
             return False
+        failed = self._failures.count(uin) if can_show else self._failures.count_both(uin, host)
         return (
             rules.asked is Asked.ALWAYS
-            or (can_show and self._failures.count(uin) >= rules.failures)
+            or failed >= rules.failures
             or self._failures.count(host) >= rules.failures * _HOST_FACTOR
         )
 
@@ -225,6 +226,10 @@ class _Failures:
     def count(self, key: int | str) -> int:
         """Return how many were for a number, or came from a host."""
         return len(self._index.get(key, ()))
+
+    def count_both(self, uin: int, host: str) -> int:
+        """Return how many were for a number and came from a host."""
+        return len(self._index.get(uin, set()) & self._index.get(host, set()))
 
     def add(self, at: float, uin: int, host: str) -> None:
         """Add one; `at` is never before that of the one before."""

@@ -103,7 +103,14 @@ class Step(Enum):
 _REACHED = frozenset({Step.WRONG_PASSWORD, Step.SUSPENDED, Step.SIGNED_IN})
 """Steps that nobody comes to without the number of an account."""
 _ENDS = frozenset(
-    {Step.DISCONNECTED, Step.REPLACED, Step.SIGNED_OUT, Step.EXPIRED, Step.CLOSED}
+    {
+        Step.DISCONNECTED,
+        Step.REPLACED,
+        Step.SIGNED_OUT,
+        Step.EXPIRED,
+        Step.CLOSED,
+        Step.KICKED,
+    }
 )  # of a session
 _MINOR = frozenset({Step.EARLY, Step.CAPTCHA_RIGHT, Step.CLOSED})
 """Steps that tell why somebody is not signed in only if nothing else does."""
