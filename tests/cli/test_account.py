@@ -291,7 +291,9 @@ def test_deleting_asks_first(data: str) -> None:
     assert refused.stderr.startswith(
         "Delete 10002 小波 (1 friend, 0 unread messages) for good? [y/N]"
     )
-    assert kqq("account", "delete", "10002", "--data", data, typed="").exit_code == 130
+    unanswered = kqq("account", "delete", "10002", "--data", data, typed="")
+    assert unanswered.exit_code == 2
+    assert "--yes deletes without asking" in unanswered.stderr
     assert kqq("account", "show", "10002", "--data", data).exit_code == 0
     deleted = kqq("account", "delete", "10002", "--data", data, typed="y\n")
     assert (deleted.exit_code, deleted.stdout) == (0, "deleted 10002\n")

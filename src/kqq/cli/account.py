@@ -173,6 +173,18 @@ def account_resume(*, uin: int, as_json: bool, data: Path | None) -> None:
     _print(do(data, "account.resume", uin=uin), f"{uin} can sign in again", as_json=as_json)
 
 
+def _confirm(words: str) -> None:
+    """Go on only if somebody says yes."""
+    try:
+        is_sure = click.confirm(words, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.UsageError("nobody is there to ask; --yes deletes without asking") from None
+    if not is_sure:
+        raise click.Abort
+
+
 @account.command("delete", short_help="Delete an account.")
 @click.argument("uin", type=NUMBER)
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -188,9 +200,7 @@ def account_delete(*, uin: int, yes: bool, as_json: bool, data: Path | None) -> 
         friends = counted(len(shown["friends"]), "friend")
         waiting = counted(shown["waiting"], "unread message")
         words = f"Delete {uin} {printable(shown['nick'])} ({friends}, {waiting}) for good?"
-        if not sys.stdin.isatty():
-            raise click.UsageError("there is no terminal to ask at; --yes deletes without asking")
-        click.confirm(words, abort=True, err=True)
+        _confirm(words)
     _print(do(data, "account.delete", uin=uin), f"deleted {uin}", as_json=as_json)
 
 

@@ -81,6 +81,7 @@ class Server:
         self._guests: set[Visitor | Phone | Post] = set()
         self._lock: IO[str] | None = None
         self._is_closing = False
+        self._has_begun = False
         self._last_gone: asyncio.Future[None] | None = None
         self._admin_door: AdminDoor | None = None
         self._metrics_door: MetricsDoor | None = None
@@ -114,6 +115,7 @@ class Server:
             await self.close()
             raise
         # Not before: who cannot start says why, in one line, and nothing else.
+        self._has_begun = True
         for door in self.listening:
             event(logger, logging.INFO, "listening", door=door, room=self._room)
         self._warn()
@@ -121,7 +123,7 @@ class Server:
     async def close(self) -> None:
         """Close doors and connections, write what waits, close the database."""
         self._is_closing = True
-        if self._doors:
+        if self._has_begun:
             event(logger, logging.INFO, "stopping", connections=len(self._guests))
         for door in self._doors:
             door.close()
