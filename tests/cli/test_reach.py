@@ -55,6 +55,21 @@ def test_without_a_server_it_is_done_on_the_folder(tmp_path: Path) -> None:
         assert [one["uin"] for one in objects(listed)] == [10001]
 
 
+def test_a_server_with_broken_settings_can_be_asked(tmp_path: Path) -> None:
+    """It goes on with those it has; where none runs, what is wrong is said."""
+    add(tmp_path)
+    with serving(tmp_path):
+        (tmp_path / "kqq.toml").write_text('regstration = "open"\n')
+        listed = kqq("account", "list", "--json", "--data", str(tmp_path))
+        assert [one["uin"] for one in objects(listed)] == [10001]
+        assert "kqq: warning: " in listed.stderr
+        assert "regstration" in listed.stderr
+    refused = kqq("account", "list", "--data", str(tmp_path))
+    assert refused.exit_code == 2
+    assert "regstration" in refused.stderr
+    assert "warning" not in refused.stderr
+
+
 def test_socket_that_a_killed_server_left(tmp_path: Path) -> None:
     """Nobody listens there, so it is done on the folder."""
     add(tmp_path)

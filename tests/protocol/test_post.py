@@ -903,3 +903,15 @@ def test_any_split_gives_the_same_answers(stream: bytes, data: st.DataObject) ->
         found += reader.feed(b"")
         outcomes.append((found, str(reader.error), is_open, reader.pending))
     assert outcomes[0] == outcomes[1] == outcomes[2]
+
+
+def test_a_body_without_length_that_may_be_whole() -> None:
+    """It may be where a line end came last; nobody knows of a half line."""
+    reader = PostReader()
+    assert not reader.may_be_whole
+    reader.feed(b"POST / HTTP/1.0\r\n\r\nVER=1.1")
+    assert not reader.may_be_whole
+    reader.feed(b"&CMD=Logout\r\n")
+    assert reader.may_be_whole
+    reader.feed(b"&")
+    assert not reader.may_be_whole

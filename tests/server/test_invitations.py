@@ -168,6 +168,20 @@ async def test_not_invited(desk: Desk, code: str | None) -> None:
     assert desk.uses == [1]
 
 
+async def test_codes_that_are_guessed(desk: Desk) -> None:
+    """After twenty wrong codes in an hour an address may try no more, right ones neither."""
+    code = await desk.invite()
+    for _ in range(20):
+        with pytest.raises(BadInvitation):
+            await desk.register("short")
+    with pytest.raises(TooMany):
+        await desk.register(code)
+    assert (await desk.register(code, host="203.0.113.9")).uin == FIRST
+    desk.clock.advance(180)
+    with pytest.raises(BadInvitation):
+        await desk.register("short")
+
+
 async def test_expired_invitation(desk: Desk) -> None:
     """An invitation can be used until its date."""
     code = await desk.invite(uses=2, days=1)

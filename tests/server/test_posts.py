@@ -23,6 +23,7 @@ from kqq.server import Config, Listen, Server
 from kqq.server.config import SmsEntry
 from kqq.server.journal import Step, describe
 from kqq.server.posts import Post
+from kqq.server.presence import Status
 from pems import KEY, NEW
 from stage import (
     JULIET,
@@ -1298,3 +1299,51 @@ async def test_over_tls(tmp_path: Path) -> None:
         assert texts(await say(POLL)) == ["10", "hi"]
         assert texts(await say(POLL)) == []
         assert asyncio.get_running_loop().time() - began < 4
+
+
+# --- what nobody may do --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("header", ["Origin: http://example.org", "Sec-Fetch-Site: cross-site"])
+async def test_pages_of_others_cannot_act(stage: Stage, header: str) -> None:
+    """A page that a browser shows behind the same address must not speak for who is signed in."""
+    await sign_in(stage, ROMEO)
+    line = request("Change_Stat", ROMEO, "ST=30")
+    answer = await ask(stage, post(line, header))
+    assert (answer.status, answer.body) == (403, b"")
+    assert stage.server._services.presence.own(ROMEO) is Status.ONLINE
+    attempts = stage.server._services.journal.of_address(HOME)
+    assert Step.NOT_KQQ in {step.step for one in attempts for step in one.steps}
+
+
+async def test_a_read_full_of_requests(stage: Stage) -> None:
+    """Thousands of requests at once are not even read: the first is answered, the rest let go."""
+    caller = Caller(stage)
+    await caller.link.send(b"GET /\n\n" * 37_000)
+    for _ in range(3):
+        await stage.turns(1)
+        assert len(post_of(caller.link)._requests) <= 300
+    await stage.idle()
+    assert [answer.status for answer in caller.answers()] == [404]
+    left = post_of(caller.link)
+    assert not left._requests
+    assert not left._came
+
+
+async def test_a_body_in_the_smallest_chunks(stage: Stage) -> None:
+    """It is read in turns, and is whole in the end."""
+    body = b"".join(b"1\r\n%c\r\n" % sign for sign in LOGOUT.encode()) + b"0\r\n\r\n"
+    padding = b"1;" + b"x" * 100 + b"\r\n&\r\n"
+    head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = await ask(stage, head + body[:-5] + padding * 900 + b"0\r\n\r\n")
+    assert answer.body == LOGGED_OUT
+
+
+async def test_secrets_in_a_path_are_not_kept(stage: Stage) -> None:
+    """Whoever takes a GET for a POST has a password in the path."""
+    await ask(stage, b"GET /VER=1.1&CMD=Login&PS=hunter2&SSG=12345678 HTTP/1.1\r\n\r\n")
+    attempts = stage.server._services.journal.of_address(HOME)
+    told = "".join(line for one in attempts for line in describe(one.as_object()))
+    assert "CMD=Login" in told
+    assert "hunter2" not in told
+    assert "12345678" not in told

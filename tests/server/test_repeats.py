@@ -1,5 +1,6 @@
 """The same line again within seconds: the answer that was given, not the deed once more."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,27 @@ def test_memory_is_bounded(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(memory.repeats) == 3
     recalled = [memory.repeats.recall(ROMEO, str(number)) for number in range(5)]
     assert recalled == [None, None, "sent", "sent", "sent"]
+
+
+async def test_what_is_written_takes_the_place_of_what_waits(memory: Memory) -> None:
+    """Of an answer that waits for the disk only the reply is kept, once it is there."""
+    repeats, loop = memory.repeats, asyncio.get_running_loop()
+    written, failed, late = loop.create_future(), loop.create_future(), loop.create_future()
+    repeats.remember(ROMEO, LINE, "waits", stored=written, final="reply")
+    repeats.remember(ROMEO, "2", "waits", stored=failed, final="reply")
+    repeats.remember(ROMEO, "3", "waits", stored=late, final="reply")
+    written.set_result(1)
+    failed.set_exception(ValueError())
+    assert repeats.recall(ROMEO, LINE) == "waits"
+    repeats.remember(ROMEO, "4", "other")
+    assert [repeats.recall(ROMEO, line) for line in (LINE, "2", "3")] == ["reply", "waits", "waits"]
+    # Said again after its time, it waits anew, whatever became of the first.
+    memory.clock.advance(10)
+    again = loop.create_future()
+    repeats.remember(ROMEO, "3", "waits again", stored=again, final="reply again")
+    late.set_result(1)
+    repeats.remember(ROMEO, "4", "other")
+    assert repeats.recall(ROMEO, "3") == "waits again"
+    again.set_result(1)
+    repeats.remember(ROMEO, "4", "other")
+    assert repeats.recall(ROMEO, "3") == "reply again"

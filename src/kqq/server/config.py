@@ -21,6 +21,8 @@ from kqq.address import HostPort
 from kqq.errors import ConfigError
 
 DEFAULT_PORT = 14000
+UNSIGNED_MAY_NOT = frozenset({80, 443, 8080})
+"""Ports that many phones let no Java program open that is not signed."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _LONGEST_TEXT = 16000  # of 4 bytes each, escaped or not, and a head
 _LONGEST_PAGE = 200  # nicknames of 64 characters, 4 bytes each, with number and face

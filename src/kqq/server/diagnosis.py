@@ -21,13 +21,11 @@ from pathlib import Path
 from kqq.errors import ConfigError
 from kqq.server.backup import damage, form_of, newest_form, open_database, strangeness
 from kqq.server.certificates import validity
-from kqq.server.config import Config, Listen
+from kqq.server.config import UNSIGNED_MAY_NOT, Config, Listen
 from kqq.server.tls import context_of
 
 RELEASED = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 """A clock that is before this version cannot be right."""
-UNSIGNED_MAY_NOT = frozenset({80, 443, 8080})
-"""Ports that many phones open for signed programs only; the sign-in then fails in silence."""
 FILES_KEPT = 64
 """File descriptors that a server keeps for itself (`Server.start`)."""
 _WRITTEN = 65536  # bytes, to try whether the disk takes them

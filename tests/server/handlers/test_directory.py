@@ -114,3 +114,13 @@ async def test_document_over_http(tmp_path: Path) -> None:
         assert body.endswith(b"\r\n")
         found = decode(Line.decode(body), Role.SERVER)
         assert isinstance(found, ServerConfig)
+
+
+async def test_ports_that_phones_may_not_open(tmp_path: Path) -> None:
+    """They are left out, unless there is no other; the document itself comes from such a one."""
+    doors = (Listen("0.0.0.0", 80), Listen("0.0.0.0", 8000), Listen("0.0.0.0", 8080))
+    found = await document(tmp_path, doors, advertise="kqq.example")
+    assert b"NUM=2&" in found
+    assert b"URL=socket://kqq.example:8000,http://kqq.example:8000&" in found
+    only = await document(tmp_path / "2", doors[:1], advertise="kqq.example")
+    assert b"URL=socket://kqq.example:80,http://kqq.example:80&" in only

@@ -94,6 +94,13 @@ async def test_finger(stage: Stage) -> None:
         )
 
 
+async def test_finger_for_what_cannot_be(stage: Stage) -> None:
+    """Nobody says of themselves what is no UTF-8, or a number beyond all."""
+    romeo = await stage.sign_in(ROMEO)
+    answer = await romeo.ask(request("Finger", ROMEO, "AG=%ff%fe"))
+    assert answer.endswith("&RES=0&FC=&FN=1&SN=0&UN=&NK=")
+
+
 async def test_finger_finds_so_many(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A page has as many as one of friends; FN says whether that is all."""
     async with Stage(tmp_path_factory.mktemp("data"), friends_per_page=2) as stage:

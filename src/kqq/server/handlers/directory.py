@@ -1,6 +1,7 @@
 """The server-config document: where phones that ask for it find this server."""
 
 from kqq.protocol import ServerConfig, encode
+from kqq.server.config import UNSIGNED_MAY_NOT
 from kqq.server.handlers.base import Context
 
 PATH = "/newConf/kjava/aubin2.jsp"
@@ -15,7 +16,8 @@ def server_config(context: Context) -> bytes:
     config = context.services.config
     host = config.advertise or context.peer.reached
     host = f"[{host}]" if ":" in host else host
-    ports = list(dict.fromkeys(door.port for door in context.services.doors if not door.is_tls))
+    every = dict.fromkeys(door.port for door in context.services.doors if not door.is_tls)
+    ports = [port for port in every if port not in UNSIGNED_MAY_NOT] or list(every)
     return encode(
         ServerConfig(
             count=2 * len(ports),
