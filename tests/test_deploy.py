@@ -17,7 +17,7 @@ import yaml
 
 from kqq.cli import main
 from kqq.server import Config, Listen
-from kqq.server.diagnosis import UNSIGNED_MAY_NOT
+from kqq.server.config import UNSIGNED_MAY_NOT
 from kqq.server.settings import load
 from serving import quiet_port
 
