@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kqq.cli.backup import terminable
-from kqq.cli.group import data_option, json_option, main, print_json
+from kqq.cli.group import config_option, data_option, json_option, main, print_json, set_option
 from kqq.words import Exit, printable
 
 if TYPE_CHECKING:
@@ -25,22 +25,8 @@ _NARROWEST, _WIDEST = 60, 100
 
 
 @main.command(short_help="Look for all that can keep people out.")
-@click.option(
-    "--config",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="KQQ_CONFIG",
-    show_envvar=True,
-    metavar="FILE",
-    help="The file with the settings.  [default: kqq.toml in the data folder, if it is there]",
-)
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A setting that counts more than the file; may be given several times.",
-)
+@config_option
+@set_option
 @json_option
 @data_option
 def doctor(

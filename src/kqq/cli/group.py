@@ -95,6 +95,30 @@ def data_option(command: F) -> F:
     )(command)
 
 
+def config_option(command: F) -> F:
+    """Give a command the option `--config`."""
+    return click.option(
+        "--config",
+        "file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="KQQ_CONFIG",
+        show_envvar=True,
+        metavar="FILE",
+        help="The file with the settings.  [default: kqq.toml in the data folder, if it is there]",
+    )(command)
+
+
+def set_option(command: F) -> F:
+    """Give a command the option `--set`, which may be given several times."""
+    return click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="A setting that counts more than the file; may be given several times.",
+    )(command)
+
+
 def json_option(command: F) -> F:
     """Give a command the option `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")(command)

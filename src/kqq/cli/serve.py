@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kqq.cli.group import data_option, main
+from kqq.cli.group import config_option, data_option, main, set_option
 from kqq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,15 +22,7 @@ logger = logging.getLogger("kqq.cli")
 
 
 @main.command(short_help="Run a server.")
-@click.option(
-    "--config",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="KQQ_CONFIG",
-    show_envvar=True,
-    metavar="FILE",
-    help="The file with the settings.  [default: kqq.toml in the data folder, if it is there]",
-)
+@config_option
 @data_option
 @click.option(
     "--listen",
@@ -39,13 +31,7 @@ logger = logging.getLogger("kqq.cli")
     metavar="kqq://HOST:PORT",
     help="A door for phones; may be given several times.  [default: kqq://127.0.0.1:14000]",
 )
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A setting that counts more than the file; may be given several times.",
-)
+@set_option
 @click.option("--verbose", "-v", is_flag=True, help="Log every connection.")
 def serve(
     file: Path | None,
