@@ -222,7 +222,9 @@ class Shared:
 def a_folder() -> tempfile.TemporaryDirectory[str]:
     """Return a folder for data, in memory where the system has such: nobody pulls the plug here."""
     memory = Path("/dev/shm")
-    return tempfile.TemporaryDirectory(prefix="kqq-play-", dir=memory if memory.is_dir() else None)
+    return tempfile.TemporaryDirectory(
+        prefix="kqq-play-", dir=memory if os.access(memory, os.W_OK | os.X_OK) else None
+    )
 
 
 PLACES: dict[str, tuple[type[InMemory] | type[InProcess], str]] = {

@@ -18,6 +18,7 @@ from kqq.cli.accounts_file import check_rows, proofs, read_rows, write_rows
 from kqq.cli.reach import do
 from kqq.errors import AccountError, KQQError, StoreError
 from kqq.server.accounts import check_proof, password_md5
+from terminals import open_terminal
 
 HEAD = "uin,nick,password,friends\n"
 
@@ -284,7 +285,7 @@ class Terminal:
     """`kqq account import` in a terminal of its own."""
 
     def __init__(self, file: Path, data: Path) -> None:
-        self._ours, theirs = os.openpty()
+        self._ours, theirs = open_terminal()
         command = [sys.executable, "-m", "kqq", "account", "import", str(file), "--data", str(data)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, text=True
@@ -345,7 +346,7 @@ def test_progress_in_this_process(
     rows, wrong = read_rows(file)
     checked = check_rows(file, rows, wrong, set(), skip_existing=False)
     (tmp_path / "data").mkdir()
-    ours, theirs = os.openpty()
+    ours, theirs = open_terminal()
     with os.fdopen(theirs, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
         with pytest.raises(KQQError):

@@ -22,6 +22,7 @@ from kqq.server.database import Database, database_path, migrations
 from kqq.server.store import Store
 from process import Process
 from stage import JULIET, PARIS, ROMEO, add_person
+from terminals import open_terminal
 
 LARGE = 100_000  # messages: tens of megabytes
 
@@ -248,7 +249,7 @@ def test_a_terminal_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_backup_shows_its_bar_in_a_real_terminal(data: Path, tmp_path: Path) -> None:
     """The result on standard output is as it is without one."""
     fill(data, LARGE // 10)
-    controller, terminal = os.openpty()
+    controller, terminal = open_terminal()
     making = subprocess.run(
         [*backup(data, tmp_path / "copy"), "--json"],
         stdout=subprocess.PIPE,

@@ -15,6 +15,7 @@ from command import kqq, objects
 from kqq.cli.doctor import _showing
 from kqq.server.diagnosis import Finding, ok, problem, warning
 from process import Process
+from terminals import open_terminal
 
 CHECKS = ["settings", "data folder", "disk", "database", "clock", "server", "open files"]
 
@@ -114,7 +115,7 @@ def test_it_can_be_ended_in_good_order(tmp_path: Path) -> None:
 
 def test_a_terminal_shows_what_is_looked_at(tmp_path: Path) -> None:
     """On standard error; a finding takes the line away before it is printed."""
-    controller, terminal = os.openpty()
+    controller, terminal = open_terminal()
     command = [sys.executable, "-m", "kqq", "doctor", "--data", str(tmp_path)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, check=False)
     os.close(terminal)

@@ -15,6 +15,7 @@ import pytest
 
 from command import kqq
 from serving import quiet_port
+from terminals import open_terminal
 
 
 @pytest.fixture(autouse=True)
@@ -276,7 +277,7 @@ def test_the_log_is_as_it_is_set(
 
 def test_a_server_ends_with_its_terminal(file: Path) -> None:
     """A terminal that is closed sends the same signal; there nobody is left to end the server."""
-    controller, terminal = os.openpty()
+    controller, terminal = open_terminal()
     with Server("--config", str(file), stdin=terminal) as server:
         os.close(terminal)
         server.log("listening")
