@@ -46,8 +46,8 @@ LAYERS = {
         "picture",
     },
     "what is made of them": {
-        "backup", "captcha", "diagnosis", "journal", "limits", "metrics", "metrics_door",
-        "outgoing", "repeats", "settings", "store", "tls",
+        "backup", "captcha", "diagnosis", "journal", "journal_words", "limits", "metrics",
+        "metrics_door", "outgoing", "repeats", "settings", "store", "tls",
     },
     "the domain: people, friends, messages, sessions": {
         "accounts", "devices", "friends", "inbox", "invitations", "presence", "profiles",

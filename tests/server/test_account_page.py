@@ -15,7 +15,7 @@ from kqq.protocol.post import HttpResponse, ResponseReader
 from kqq.server import account_page
 from kqq.server.accounts import make_proof, password_md5
 from kqq.server.devices import add_device
-from kqq.server.journal import describe
+from kqq.server.journal_words import describe
 from kqq.server.store import Account
 from stage import JULIET, MD5, PASSWORD, ROMEO, WAIT, Stage, request, sign_in_line
 

@@ -21,7 +21,8 @@ from kqq.client import Tcp
 from kqq.protocol import HttpResponse, ResponseReader
 from kqq.server import Config, Listen, Server
 from kqq.server.config import SmsEntry
-from kqq.server.journal import Step, describe
+from kqq.server.journal import Step
+from kqq.server.journal_words import describe
 from kqq.server.posts import Post
 from kqq.server.presence import Status
 from pems import KEY, NEW

@@ -18,7 +18,7 @@ from kqq.server.accounts import password_md5
 from kqq.server.admin import Admin, perform
 from kqq.server.checks import Checks
 from kqq.server.invitations import Registration
-from kqq.server.journal import describe
+from kqq.server.journal_words import describe
 from kqq.server.pages import Page as Answer
 from kqq.server.store import Store
 from stage import JULIET, MD5, ROMEO, WAIT, ManualClock, Stage, request, sign_in_line

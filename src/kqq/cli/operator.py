@@ -100,7 +100,7 @@ def why(*, who: str, show_all: bool, as_json: bool, data: Path | None) -> None:
     ADDRESS is one of IPv4 or IPv6, without a port. Exit code 0 if they are signed in now, 1 if
     not, 3 if no server runs.
     """
-    from kqq.server.journal import describe
+    from kqq.server.journal_words import describe
 
     found = do(data, "why", who=who, most=_ALL if show_all else _SHOWN)
     if as_json:

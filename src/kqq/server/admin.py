@@ -29,7 +29,7 @@ from kqq.server.friends import check_friends
 from kqq.server.handlers import Services
 from kqq.server.inbox import InboxFull
 from kqq.server.invitations import invite
-from kqq.server.journal import advice
+from kqq.server.journal_words import advice
 from kqq.server.profiles import check_choice, set_values
 from kqq.server.session import Session
 from kqq.server.store import Account, Kind, Store

@@ -20,26 +20,21 @@ whoever has hundreds of addresses and knows hundreds of accounts can leave one a
 """
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import Enum
-from functools import lru_cache
-from ipaddress import AddressValueError, IPv6Address
 from string import Formatter
-from textwrap import wrap
 from typing import Any, Generic, Literal, TypeVar
-from unicodedata import east_asian_width
 
 from kqq.server.clock import Clock
+from kqq.server.limits import address_key
 
 Over = Literal["tcp", "http", "tls"]
 
 STEPS = 30
 """Steps kept of an attempt: the first few, which show how it began, and the last."""
-_FIRST = 5
+FIRST = 5
+"""Of them, those that show how it began."""
 _LONGEST = 200  # characters of a detail
-_COLUMNS = 79  # and one more where a line ends in the midst of a wide sign
 _HASH = re.compile(r"[0-9A-Fa-f]{32,}")
 """As of passwords; nobody should pass one, and if somebody does it stays out."""
 
@@ -102,7 +97,7 @@ class Step(Enum):
 
 _REACHED = frozenset({Step.WRONG_PASSWORD, Step.SUSPENDED, Step.SIGNED_IN})
 """Steps that nobody comes to without the number of an account."""
-_ENDS = frozenset(
+ENDS = frozenset(
     {
         Step.DISCONNECTED,
         Step.REPLACED,
@@ -111,9 +106,8 @@ _ENDS = frozenset(
         Step.CLOSED,
         Step.KICKED,
     }
-)  # of a session
-_MINOR = frozenset({Step.EARLY, Step.CAPTCHA_RIGHT, Step.CLOSED})
-"""Steps that tell why somebody is not signed in only if nothing else does."""
+)
+"""Steps after which nobody is signed in."""
 
 
 @dataclass(slots=True)
@@ -168,7 +162,7 @@ class Attempt:
             self.reached = True
         if step is Step.SIGNED_IN:
             self.is_signed_in = True
-        elif step in _ENDS:
+        elif step in ENDS:
             self.is_signed_in = False
         self.index.put(self)
 
@@ -236,7 +230,7 @@ class Attempt:
 
     def _append(self, taken: Taken) -> None:
         if len(self.steps) == STEPS:
-            self.left_out += self.steps.pop(_FIRST).count
+            self.left_out += self.steps.pop(FIRST).count
         self.steps.append(taken)
 
     def _join(self, run: "Attempt") -> "Attempt":
@@ -258,20 +252,6 @@ def _short(value: str | int) -> str | int:
         return value
     value = _HASH.sub("***", value[: 2 * _LONGEST])
     return value if len(value) <= _LONGEST else value[:_LONGEST] + "…"
-
-
-@lru_cache(1024)
-def _network(host: str) -> str:
-    """Return what counts as one address: an IPv4 address, or of IPv6 a /64."""
-    if ":" not in host:
-        return host
-    try:
-        address = IPv6Address(host.partition("%")[0])
-    except AddressValueError:
-        return host
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
 
 
 K = TypeVar("K")
@@ -327,7 +307,7 @@ class _Index:
     def run(self, attempt: Attempt, uin: int | None) -> Attempt | None:
         """Return what else came over HTTP from the same address, with this number, lately."""
         since = self.date() - self._window
-        for other in reversed(self.of_network.get(_network(attempt.host), {})):
+        for other in reversed(self.of_network.get(address_key(attempt.host), {})):
             is_same = other.over == "http" and other.uin == uin and other.host == attempt.host
             if is_same and other is not attempt and other.last >= since:
                 return other
@@ -335,7 +315,7 @@ class _Index:
 
     def put(self, attempt: Attempt) -> None:
         """List an attempt, or have it be the last of its address."""
-        network = _network(attempt.host)
+        network = address_key(attempt.host)
         mates = self.of_network.get(network, {})
         if attempt in mates:
             del mates[attempt]
@@ -352,7 +332,7 @@ class _Index:
 
     def drop(self, attempt: Attempt) -> None:
         """Forget an attempt, if it is listed."""
-        network = _network(attempt.host)
+        network = address_key(attempt.host)
         if attempt not in self.of_network.get(network, ()):
             return
         _remove(self.of_network, network, attempt)
@@ -411,7 +391,7 @@ class Journal:
 
     def of_address(self, host: str) -> list[Attempt]:
         """Return the attempts from an address; begun last is last."""
-        attempts = self._index.of_network.get(_network(host), ())
+        attempts = self._index.of_network.get(address_key(host), ())
         return sorted((attempt for attempt in attempts if attempt.host == host), key=_begun)
 
 
@@ -423,144 +403,3 @@ def _remove(lists: dict[K, dict[Attempt, None]], key: K, attempt: Attempt) -> No
 
 def _begun(attempt: Attempt) -> float:
     return attempt.begun
-
-
-# --- in words
-
-
-def describe(attempt: Mapping[str, Any]) -> list[str]:
-    """Return an attempt (from `Attempt.as_object`) in lines of 80 columns, in local time."""
-    address = attempt["address"]
-    address = f"[{address}]" if ":" in address else address
-    runs = attempt["connections"]
-    number = "no number" if attempt["uin"] is None else attempt["uin"]
-    lines = _hang(
-        "",
-        f"{_day(attempt['begun'])} {_time(attempt['begun'])}  {number} from {address}:"
-        f"{attempt['port']} over {attempt['over'].upper()}, door {attempt['door']}"
-        + (f", {runs} connections" if runs > 1 else ""),
-    )
-    day = _day(attempt["begun"])
-    for position, taken in enumerate(attempt["steps"]):
-        if position == _FIRST and attempt["left_out"]:
-            lines.append(f"            … {attempt['left_out']} more steps, not kept")
-        if _day(taken["last"]) != day:
-            day = _day(taken["last"])
-            lines.append(f"  {day}")
-        lines += _hang(f"  {_time(taken['last'])}  ", _words(taken) + _times(taken))
-    telling = _telling([attempt])
-    if telling is not None and (remedy := _remedy(telling)):
-        lines += _hang("  What to do: ", f"{remedy}.")
-    return lines
-
-
-def advice(attempts: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return in a sentence why somebody is most likely not signed in now, None if they are.
-
-    `attempts` are all that are known of them, from `Attempt.as_object`, begun last is last.
-    """
-    if not attempts:
-        return (
-            "Nothing has reached the server lately; look at the address and the port that the "
-            "client has, and whether a firewall stands between."
-        )
-    telling = _telling(attempts)
-    if telling is None:
-        return None
-    when = f"{_day(telling['last'])} {_time(telling['last'])}"
-    remedy = _remedy(telling)
-    return f"At {when} {_words(telling)}{_times(telling)}{f'; {remedy}' if remedy else ''}."
-
-
-def _telling(attempts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the step that tells why nobody is signed in, None if somebody is."""
-    if any(attempt["signed_in"] for attempt in attempts):
-        return None
-    order = [
-        (taken["last"], position, taken)
-        for position, attempt in enumerate(attempts)
-        for taken in attempt["steps"]
-    ]
-    order.sort(key=lambda item: item[0])
-    was_in: set[int] = set()
-    major = minor = None
-    for _, position, taken in order:
-        step = _step(taken)
-        if step is Step.SIGNED_IN:
-            was_in.add(position)
-            major = minor = taken
-        elif step in _ENDS and position in was_in:
-            was_in.remove(position)
-            major = minor = taken
-        elif step in _MINOR:
-            minor = taken
-        elif step in (Step.CONNECTED, Step.DISCONNECTED):
-            minor = minor or taken
-        elif step not in _ENDS:
-            major = taken
-    return major or minor
-
-
-def _step(taken: Mapping[str, Any]) -> Step | None:
-    """Return the step that was taken, None for one of a newer server."""
-    return Step.__members__.get(taken["step"].upper())
-
-
-class _Gaps(dict[str, Any]):
-    def __missing__(self, name: str) -> str:
-        return "?"
-
-
-def _words(taken: Mapping[str, Any]) -> str:
-    step, details = _step(taken), taken["details"]
-    if step is not None:
-        return step.words.format_map(_Gaps(details))
-    return " ".join([taken["step"], *(f"{name}={value}" for name, value in details.items())])
-
-
-def _remedy(taken: Mapping[str, Any]) -> str:
-    step = _step(taken)
-    if step is Step.CONNECTED:
-        return "nothing followed; look whether the client's port is meant for what it speaks"
-    return "" if step is None else step.remedy
-
-
-def _times(taken: Mapping[str, Any]) -> str:
-    if taken["count"] == 1:
-        return ""
-    first, last = taken["first"], taken["last"]
-    since = _time(first) if _day(first) == _day(last) else f"{_day(first)} {_time(first)}"
-    return f" ({taken['count']} times since {since})"
-
-
-def _local(date: float) -> datetime:
-    return datetime.fromtimestamp(date, tz=UTC).astimezone()
-
-
-def _day(date: float) -> str:
-    return f"{_local(date):%Y-%m-%d}"
-
-
-def _time(date: float) -> str:
-    return f"{_local(date):%H:%M:%S}"
-
-
-def _hang(left: str, text: str) -> list[str]:
-    """Return `text` after `left`, its further lines below it; wide signs take two columns.
-
-    Much of it is what strangers sent, so nothing in it may steer a terminal.
-    """
-    signs = [sign if sign.isprintable() else _escape(sign) for sign in text]
-    padded = "".join(sign + "\0" if east_asian_width(sign[0]) in "WF" else sign for sign in signs)
-    lines = wrap(
-        padded,
-        _COLUMNS,
-        initial_indent=left,
-        subsequent_indent=" " * (len(left) or 4),
-        break_on_hyphens=False,
-    )
-    return [line.replace("\0", "") for line in lines]
-
-
-def _escape(sign: str) -> str:
-    return f"\\x{ord(sign):02x}" if ord(sign) < 256 else f"\\u{ord(sign):04x}"
