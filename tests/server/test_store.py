@@ -212,7 +212,6 @@ async def test_friends_go_both_ways(store: Store) -> None:
     assert await store.insert_friends(ROMEO, PARIS) == 2
     assert store.friends(ROMEO) == [JULIET, PARIS]
     assert store.friends(PARIS) == [ROMEO]
-    assert [store.count_friends(uin) for uin in (ROMEO, PARIS, NOBODY)] == [2, 1, 0]
     with pytest.raises(StoreError, match="FOREIGN KEY"):
         store.add_friends(ROMEO, NOBODY)
     with pytest.raises(StoreError, match="FOREIGN KEY"):

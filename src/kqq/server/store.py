@@ -227,11 +227,6 @@ class Store:
         rows = self._database.fetch("SELECT other FROM friend WHERE uin = ? ORDER BY other", uin)
         return [int(row[0]) for row in rows]  # type: ignore[arg-type]
 
-    def count_friends(self, uin: int) -> int:
-        """Return how many friends somebody has."""
-        rows = self._database.fetch("SELECT count(*) FROM friend WHERE uin = ?", uin)
-        return int(rows[0][0])  # type: ignore[arg-type]
-
     def friends_page(self, uin: int, offset: int, most: int) -> list[tuple[int, str, int]]:
         """Return (number, nick, face) of at most `most` friends in order, after `offset` others."""
         return self._database.fetch(  # type: ignore[return-value]
