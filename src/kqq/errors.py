@@ -13,10 +13,12 @@
     │   └── Refused                 any other RES
     ├── ConnectionLost              the connection ended before the answer came
     ├── TimedOut                    the answer did not come in time
+    ├── DiscoveryError              a server-config document cannot be used
     ├── PlayError                   a transcript cannot be read
     ├── AccountError                an account cannot be as it was asked for
     ├── ConfigError                 a setting or an address cannot be used
-    └── StoreError                  the database cannot be used
+    ├── StoreError                  the database cannot be used
+    └── PictureError                bytes are no picture that can be drawn
 
 A message shows the offending bytes (secrets removed), the rule, and what to do.
 """
@@ -90,6 +92,10 @@ class TimedOut(KQQError):
     """No answer came in time; whether the server acted on the request is not known."""
 
 
+class DiscoveryError(KQQError):
+    """A server-config document cannot be had, is none, or lists no server that can be used."""
+
+
 class PlayError(KQQError):
     """A transcript (`.kqq`) cannot be read; the message names the line and what is allowed."""
 
@@ -104,3 +110,7 @@ class ConfigError(KQQError):
 
 class StoreError(KQQError):
     """The database cannot be opened, migrated or written."""
+
+
+class PictureError(KQQError):
+    """A picture cannot be drawn: it is none, is broken, or is too large."""

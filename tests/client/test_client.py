@@ -1,111 +1,36 @@
 """The client library against a scripted server, line by line, and against the real one."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from kqq.client import Client, Friend
+from kqq.client import Added, Client, Friend
+from kqq.client.client import Session
 from kqq.errors import (
     CaptchaWanted,
     ConfigError,
     ConnectionLost,
     KQQError,
-    LocalProtocolError,
     NoSuchNumber,
     NotSignedIn,
     Refused,
-    RemoteProtocolError,
     SignInRefused,
-    TimedOut,
     UnexpectedReply,
 )
 from kqq.protocol import (
-    CltMsg,
-    Command,
     Line,
     Push,
-    Role,
     ServerMsg,
     Status,
-    Unreadable,
     UpdateStat,
-    decode,
 )
 from kqq.server import Config, Listen, Server
 from kqq.server.accounts import add_account
 from kqq.server.friends import make_friends
+from script import Script
 
 MD5 = "5EBE2294ECD0E0F08EAB7690D2A6EE69"
-
-
-class Script:
-    """A transport whose other end is the test: it reads requests and says lines."""
-
-    def __init__(self) -> None:
-        self._to_client: asyncio.Queue[bytes] = asyncio.Queue()
-        self._from_client: asyncio.Queue[bytes] = asyncio.Queue()
-        self.is_closed = False
-        self.receiving = 0
-
-    async def send(self, data: bytes) -> None:
-        """Take a request."""
-        if self.is_closed:
-            raise ConnectionLost("the script has ended")
-        self._from_client.put_nowait(data)
-
-    async def receive(self) -> bytes:
-        """Give what was said."""
-        self.receiving += 1
-        return await self._to_client.get()
-
-    async def close(self) -> None:
-        """End."""
-        self.is_closed = True
-
-    def say(self, text: str) -> None:
-        """Say one line, or end the stream with ""."""
-        self._to_client.put_nowait(f"{text}\r\n".encode() if text else b"")
-
-    async def heard(self) -> Command:
-        """Return the next request."""
-        raw = await self._from_client.get()
-        assert raw.endswith(b"\r\n")
-        message = decode(Line.decode(raw), Role.CLIENT)
-        assert not isinstance(message, Unreadable)
-        assert isinstance(message, Command)
-        return message
-
-    async def answer(self, rest: str, name: str | None = None) -> Command:
-        """Answer the next request with its head and `rest`."""
-        request = await self.heard()
-        name = name or request.spec.answers[0].spec.command
-        self.say(f"VER=1.1&CMD={name}&SEQ={request.seq}&UIN={request.uin}&{rest}")
-        return request
-
-
-@pytest.fixture
-async def script() -> Script:
-    """A scripted server."""
-    return Script()
-
-
-@pytest.fixture
-async def client(script: Script) -> AsyncIterator[Client]:
-    """A client connected to the script, not signed in."""
-    async with Client(script, timeout=5) as connected:
-        yield connected
-
-
-@pytest.fixture
-async def signed_in(script: Script, client: Client) -> Client:
-    """A client signed in as 10001."""
-    signing = asyncio.create_task(client.sign_in(10001, "secret"))
-    await script.answer("RES=0&RS=0&HI=60&LI=300", "Login")
-    await signing
-    return client
 
 
 async def _next(client: Client) -> Push:
@@ -239,32 +164,6 @@ async def test_pages_that_make_no_sense_are_an_exception(
         await asking
 
 
-@pytest.mark.parametrize(
-    ("res", "error"), [(20, NotSignedIn), (5, NoSuchNumber), (1, Refused), (99, Refused)]
-)
-async def test_refusals_are_exceptions(
-    script: Script, signed_in: Client, res: int, error: type[Refused]
-) -> None:
-    """RES says which exception; it carries command and RES."""
-    sending = asyncio.create_task(signed_in.send(10002, "hi"))
-    await script.answer(f"RES={res}")
-    with pytest.raises(error) as caught:
-        await sending
-    assert (caught.value.command, caught.value.res) == ("CLTMSG", res)
-
-
-async def test_answers_are_matched_by_command_and_seq(script: Script, signed_in: Client) -> None:
-    """Answers in another order, and pushes with the same SEQ, find their place."""
-    sending = [asyncio.create_task(signed_in.send(10002, text)) for text in ("a", "b")]
-    first, second = await script.heard(), await script.heard()
-    script.say(f"VER=1.1&CMD=Server_Msg&SEQ={first.seq}&UIN=10001&RES=0&MN=1&MT=9&UN=10002&MG=x")
-    script.say(f"VER=1.1&CMD=CLTMSG&SEQ={second.seq}&UIN=10001&RES=1")
-    script.say(f"VER=1.1&CMD=CLTMSG&SEQ={first.seq}&UIN=10001&RES=0")
-    await sending[0]
-    with pytest.raises(Refused):
-        await sending[1]
-
-
 async def test_change_status_and_sign_out(script: Script, signed_in: Client) -> None:
     """Both wait for their reply; after the sign-out nobody is signed in."""
     changing = asyncio.create_task(signed_in.change_status(Status.BUSY))
@@ -274,176 +173,6 @@ async def test_change_status_and_sign_out(script: Script, signed_in: Client) -> 
     await script.answer("RES=0")
     await leaving
     assert signed_in.uin is None
-
-
-async def test_events_come_in_order(script: Script, signed_in: Client) -> None:
-    """Messages and status changes come as typed pushes, also from before anyone asked."""
-    script.say("VER=1.1&CMD=update_stat&SEQ=1&UIN=10001&RES=0&ST=10&UN=10002")
-    script.say("VER=1.1&CMD=Server_Msg&SEQ=2&UIN=10001&RES=0&MN=1&MT=9&UN=10002&MG=hi%2c%0a%26")
-    events = signed_in.events()
-    assert await anext(events) == UpdateStat(seq="1", uin=10001, status=10, number=10002)
-    assert await anext(events) == ServerMsg(seq="2", uin=10001, sender=10002, text="hi,\n&")
-    waiting = asyncio.create_task(_next(signed_in))
-    script.say("VER=1.1&CMD=Server_Msg&SEQ=3&UIN=10001&RES=0&MN=1&MT=9&UN=10002&MG=again")
-    pushed = await waiting
-    assert isinstance(pushed, ServerMsg)
-    assert pushed.text == "again"
-
-
-async def test_odd_lines_are_logged_and_passed_over(
-    script: Script, signed_in: Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A line nobody can read, or an answer nobody asked for, does not end the conversation."""
-    caplog.set_level(logging.INFO, "kqq.client")
-    script.say("nonsense PS=5EBE2294")
-    script.say("VER=1.1&CMD=CLTMSG&SEQ=1&UIN=10001&RES=0")
-    script.say("VER=1.1&CMD=Server_Msg&SEQ=3&UIN=10001&RES=0&MN=1&MT=9&UN=10002&MG=on")
-    pushed = await anext(signed_in.events())
-    assert isinstance(pushed, ServerMsg)
-    assert "unreadable line='nonsense PS=***'" in caplog.text
-    assert "unexpected event=CltMsgReply" in caplog.text
-
-
-async def test_a_lost_connection_is_an_exception_everywhere(
-    script: Script, signed_in: Client
-) -> None:
-    """Whoever waits is told, and whoever comes later, too; nothing hangs."""
-    sending = asyncio.create_task(signed_in.send(10002, "hi"))
-    listening = asyncio.create_task(_next(signed_in))
-    await script.heard()
-    script.say("")
-    for task in (sending, listening):
-        with pytest.raises(ConnectionLost, match="the server closed the connection"):
-            await task
-    with pytest.raises(ConnectionLost):
-        await signed_in.send(10002, "hi")
-
-
-async def test_events_before_the_end_are_still_given(script: Script, signed_in: Client) -> None:
-    """What came before the connection was lost is not lost with it."""
-    script.say("VER=1.1&CMD=Server_Msg&SEQ=3&UIN=10001&RES=0&MN=1&MT=9&UN=10002&MG=last")
-    script.say("")
-    events = signed_in.events()
-    pushed = await anext(events)
-    assert isinstance(pushed, ServerMsg)
-    with pytest.raises(ConnectionLost):
-        await anext(events)
-
-
-async def test_broken_framing_ends_the_connection(script: Script, signed_in: Client) -> None:
-    """A line without end is an error with the rule, for whoever waits."""
-    sending = asyncio.create_task(signed_in.send(10002, "hi"))
-    await script.heard()
-    script.say("x" * 70000)
-    with pytest.raises(RemoteProtocolError, match="longer than 65536 bytes"):
-        await sending
-
-
-async def test_a_transport_that_fails_is_an_exception(script: Script) -> None:
-    """An error of the transport reaches whoever waits, whatever it is."""
-
-    class Failing(Script):
-        async def receive(self) -> bytes:
-            await self.heard()
-            raise ConnectionLost("the cable is cut")
-
-    async with Client(Failing()) as client:
-        with pytest.raises(ConnectionLost, match="the cable is cut"):
-            await client.sign_in(10001, "secret")
-
-
-async def test_a_bug_in_a_transport_does_not_hang_anybody() -> None:
-    """An exception that is none of ours is ConnectionLost to those who wait, and comes out."""
-
-    class Broken(Script):
-        async def receive(self) -> bytes:
-            await self.heard()
-            raise ZeroDivisionError
-
-    client = Client(Broken())
-    with pytest.raises(ConnectionLost, match="ZeroDivisionError"):
-        await client.sign_in(10001, "secret")
-    with pytest.raises(ZeroDivisionError):
-        await client.close()
-
-
-async def test_no_answer_in_time_is_an_exception(script: Script) -> None:
-    """A server that keeps silent is TimedOut, naming the command; the late answer harms nobody."""
-    async with Client(script, timeout=0.02) as client:
-        signing = asyncio.create_task(client.sign_in(10001, "secret"))
-        request = await script.heard()
-        with pytest.raises(TimedOut, match=rf"no answer to Login \(SEQ={request.seq}\)"):
-            await signing
-        script.say(f"VER=1.1&CMD=Login&SEQ={request.seq}&UIN=10001&RES=0&RS=0")
-        script.say("VER=1.1&CMD=update_stat&SEQ=1&UIN=10001&RES=0&ST=10&UN=10002")
-        assert await anext(client.events()) is not None
-        assert client.uin is None
-
-
-async def test_a_cancelled_call_is_forgotten(script: Script, signed_in: Client) -> None:
-    """Giving up a call leaves no trace; its late answer harms nobody."""
-    sending = asyncio.create_task(signed_in.send(10002, "hi"))
-    request = await script.heard()
-    sending.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await sending
-    script.say(f"VER=1.1&CMD=CLTMSG&SEQ={request.seq}&UIN=10001&RES=0")
-    again = asyncio.create_task(signed_in.send(10002, "hi"))
-    await script.answer("RES=0")
-    await again
-
-
-async def test_events_nobody_takes_stop_the_reading(script: Script, signed_in: Client) -> None:
-    """At most five thousand pushes are held; taking one goes on reading."""
-    push = "VER=1.1&CMD=update_stat&SEQ=1&UIN=10001&RES=0&ST=10&UN=10002"
-    script.say("\r\n".join([push] * 5000))
-    events = signed_in.events()
-    await anext(events)  # also lets the reader come round
-    script.say("\r\n".join([push] * 4999))
-    for _ in range(4998):
-        await anext(events)
-    before = script.receiving
-    for _ in range(5000):
-        await anext(events)
-    assert script.receiving > before
-
-
-async def test_reading_pauses_while_too_many_events_wait(script: Script, signed_in: Client) -> None:
-    """While five thousand pushes wait nothing more is read, and a call that times out says why."""
-    push = "VER=1.1&CMD=update_stat&SEQ=1&UIN=10001&RES=0&ST=10&UN=10002"
-    script.say("\r\n".join([push] * 5000))
-    for _ in range(5):
-        await asyncio.sleep(0)
-    before = script.receiving
-    script.say(push)
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert script.receiving == before
-
-
-async def test_closing_ends_calls_and_events(script: Script, signed_in: Client) -> None:
-    """Calls that wait raise, a loop over events just ends, closing twice is fine."""
-    sending = asyncio.create_task(signed_in.send(10002, "hi"))
-    await script.heard()
-    await signed_in.close()
-    with pytest.raises(ConnectionLost, match="this client is closed"):
-        await sending
-    assert [push async for push in signed_in.events()] == []
-    await signed_in.close()
-    assert script.is_closed
-
-
-async def test_a_failing_send_is_an_exception(script: Script, signed_in: Client) -> None:
-    """A transport that cannot send raises at once, and the call is not waited for."""
-    script.is_closed = True
-    with pytest.raises(ConnectionLost, match="the script has ended"):
-        await signed_in.send(10002, "hi")
-
-
-async def test_what_cannot_be_written_is_refused_before_it_is_sent(signed_in: Client) -> None:
-    """A text that is no Unicode is our error, not the server's."""
-    with pytest.raises(LocalProtocolError, match="cannot be sent as MG"):
-        await signed_in.send(10002, "\ud800")
 
 
 async def test_connect_wants_an_address() -> None:
@@ -534,27 +263,193 @@ async def test_a_friend_list_without_end_is_an_exception(
         await asking
 
 
-async def test_a_server_that_takes_nothing_is_not_waited_for() -> None:
-    """A request that cannot even be sent in time is TimedOut; nothing hangs."""
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [(0, Added.DONE), (1, Added.ASK), (2, Added.REFUSED), (3, Added.REFUSED)],
+)
+async def test_adding_has_three_answers(
+    script: Script, signed_in: Client, code: int, outcome: Added
+) -> None:
+    """Both codes for a refusal are one (CS11 PHPQ)."""
+    adding = asyncio.create_task(signed_in.add(10003))
+    request = await script.answer(f"RES=0&CD={code}")
+    assert (request.line or Line("")).text.endswith("&UN=10003")
+    assert await adding is outcome
 
-    class Full(Script):
-        async def send(self, data: bytes) -> None:
-            await asyncio.Event().wait()
 
-    async with Client(Full(), timeout=0.01) as client:
-        with pytest.raises(TimedOut, match="did not take Login within"):
-            await client.sign_in(10001, "secret")
+async def test_an_unknown_answer_to_adding_is_an_exception(
+    script: Script, signed_in: Client
+) -> None:
+    """It names the codes that are known."""
+    adding = asyncio.create_task(signed_in.add(10003))
+    await script.answer("RES=0&CD=9")
+    with pytest.raises(UnexpectedReply, match="with CD=9; known are 0"):
+        await adding
 
 
-async def test_a_request_is_said_once_at_a_time(script: Script, signed_in: Client) -> None:
-    """The same request object cannot wait for two answers; afterwards it may be said again."""
-    request = CltMsg(seq="7", uin=10001, to=10002, text="hi")
-    first = asyncio.create_task(signed_in.call(request))
+@pytest.mark.parametrize(
+    ("name", "words", "fields"),
+    [
+        ("request", ("hello, I am Anna",), "&UN=10003&CD=2&RS=hello%2c I am Anna"),
+        ("accept", (), "&UN=10003&CD=0&RS="),
+        ("refuse", ("no",), "&UN=10003&CD=1&RS=no"),
+        ("delete", (), "&UN=10003"),
+    ],
+)
+async def test_making_and_losing_friends(
+    script: Script, signed_in: Client, name: str, words: tuple[str, ...], fields: str
+) -> None:
+    """Each goes out as the phones said it, with a SEQ of ten digits: it must not be done twice."""
+    doing = asyncio.create_task(getattr(signed_in, name)(10003, *words))
+    request = await script.answer("RES=0")
+    assert (request.line or Line("")).text.endswith(fields)
+    assert len(request.seq) == 10
+    await doing
+
+
+async def test_a_profile_is_asked_for_with_its_level(script: Script, signed_in: Client) -> None:
+    """The reply has the words as people typed them."""
+    asking = asyncio.create_task(signed_in.profile(10002, 1))
+    request = await script.answer("RES=0&LV=1&UN=10002&NK=小波")
+    assert (request.line or Line("")).text.endswith("&LV=1&UN=10002")
+    assert (await asking).nick == "小波"
+
+
+async def test_searching_finds_people(script: Script, signed_in: Client) -> None:
+    """Only what is given is asked for; the parallel lists become people."""
+    asking = asyncio.create_task(signed_in.search(age="20", sex="1"))
+    request = await script.answer("RES=0&FC=270,3,&FN=1&SN=2&UN=10002,10003,&NK=Ann,小波,")
+    assert (request.line or Line("")).text.endswith("&AG=20&SX=1")
+    assert await asking == [Friend(10002, "Ann", 270), Friend(10003, "小波", 3)]
+
+
+async def test_a_session_id_is_carried_on(script: Script, client: Client) -> None:
+    """A SID in the answer to the sign-in stands in later commands (SEED)."""
+    signing = asyncio.create_task(client.sign_in(10001, "secret"))
+    await script.answer("RES=0&RS=0&HI=60&LI=300&SID=abc123", "Login")
+    await signing
+    asking = asyncio.create_task(client.statuses())
+    request = await script.answer("RES=0&FN=1&SN=0&ST=&UN=")
+    assert "&SID=abc123&XP=C4CA4238A0B92382&" in (request.line or Line("")).text
+    await asking
+
+
+class Posts(Script):
+    """A script that is a server over HTTP."""
+
+    pushes = False
+
+
+class Pause:
+    """A sleep that lasts until the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: asyncio.Queue[float] = asyncio.Queue()
+        self.over = asyncio.Event()
+
+    async def __call__(self, seconds: float) -> None:
+        """Wait for the test."""
+        self.asked.put_nowait(seconds)
+        self.over.clear()
+        await self.over.wait()
+
+
+async def over_http() -> tuple[Posts, Pause, Client]:
+    """Return a client signed in over HTTP, whose first poll is under way."""
+    script, pause = Posts(), Pause()
+    client = Client(script, sleep=pause)
+    signing = asyncio.create_task(client.sign_in(10001, "secret"))
+    request = await script.answer("RES=0&RS=0&HI=60&LI=300", "Login")
+    assert (request.line or Line("")).text.startswith("VER=1.4&CON=0&CMD=Login&")
+    await signing
+    return script, pause, client
+
+
+async def test_over_http_news_are_asked_for() -> None:
+    """What an answer brings are the pushes that a connection would have brought."""
+    script, _pause, client = await over_http()
+    request = await script.answer("RES=0&MN=3&MT=9,99,2,&UN=10002,10003,10004,&MG=a%2c b,30,hi,")
+    assert request.command == "GetMsgEx"
+    events = client.events()
+    assert await anext(events) == ServerMsg(seq="0", uin=10001, sender=10002, text="a, b")
+    assert await anext(events) == UpdateStat(seq="0", uin=10001, status=30, number=10003)
+    wish = await anext(events)
+    assert isinstance(wish, ServerMsg)
+    assert (wish.type, wish.sender) == (2, 10004)
+    await client.close()
+
+
+async def test_over_http_the_pace_slows_down_and_quickens_again() -> None:
+    """Nothing new: ever later; a message sent: at once, since somebody may answer."""
+    script, pause, client = await over_http()
+    waits = []
+    for _ in range(12):
+        await script.answer("RES=0&MN=0")
+        waits.append(await pause.asked.get())
+        pause.over.set()
+    assert waits == sorted(waits)
+    assert waits[-1] == 15.0
+    await script.answer("RES=0&MN=0")
+    await pause.asked.get()
+    sending = asyncio.create_task(client.send(10002, "hi"))
     await script.answer("RES=0")
-    await first
-    again = asyncio.create_task(signed_in.call(request))
-    said = await script.heard()
-    with pytest.raises(LocalProtocolError, match="make another request"):
-        await signed_in.call(request)
-    script.say(f"VER=1.1&CMD=CLTMSG&SEQ={said.seq}&UIN=10001&RES=0")
-    await again
+    await sending
+    assert (await script.answer("RES=0&MN=0")).command == "GetMsgEx"
+    assert await pause.asked.get() == 1.0
+    await client.close()
+
+
+async def test_over_http_lists_that_are_not_parallel_end_the_connection() -> None:
+    """Which text is whose cannot be known then."""
+    script, _pause, client = await over_http()
+    await script.answer("RES=0&MN=2&MT=9,9,&UN=10002,&MG=a,b,")
+    with pytest.raises(UnexpectedReply, match="2 types, 1 numbers and 2 texts"):
+        await _next(client)
+    await client.close()
+
+
+async def test_over_http_a_session_goes_on_over_another_connection() -> None:
+    """The question whose answer was lost is asked again in the very same words."""
+    script, _pause, client = await over_http()
+    lost = await script.heard()
+    script.say("")
+    with pytest.raises(ConnectionLost):
+        await _next(client)
+    assert client.session is not None
+    again = Posts()
+    async with Client(again, sleep=Pause()) as other:
+        going = asyncio.create_task(other.go_on(client.session))
+        request = await again.answer("RES=0&MN=1&MT=9,&UN=10002,&MG=x,")
+        assert await going
+        assert (request.command, request.seq) == ("GetMsgEx", lost.seq)
+        assert other.uin == 10001
+    await client.close()
+
+
+async def test_over_http_a_session_that_has_ended_does_not_go_on() -> None:
+    """Then somebody must sign in again."""
+    script, _pause, client = await over_http()
+    await script.answer("RES=0&MN=0")
+    session = client.session
+    assert session is not None
+    again = Posts()
+    async with Client(again, sleep=Pause()) as other:
+        going = asyncio.create_task(other.go_on(session))
+        await again.answer("RES=20")
+        assert not await going
+        assert other.uin is None
+    await client.close()
+
+
+async def test_on_a_connection_no_session_goes_on(script: Script, client: Client) -> None:
+    """A session on a connection ends with it."""
+    assert not await client.go_on(Session(10001, "", 60, 300))
+
+
+async def test_who_gives_up_a_connection_says_why(script: Script, signed_in: Client) -> None:
+    """Calls and events raise it."""
+    signed_in.end(NotSignedIn("signed in elsewhere", command="", res=20))
+    with pytest.raises(NotSignedIn, match="elsewhere"):
+        await signed_in.send(10002, "hi")
+    with pytest.raises(NotSignedIn, match="elsewhere"):
+        await _next(signed_in)

@@ -1,6 +1,61 @@
-"""The client: connect, sign in, see friends, talk."""
+"""The client: find a server, sign in, see friends, talk.
 
-from kqq.client.client import Client, Friend
-from kqq.client.transport import Address, Tcp, Transport, Watched
+`Messenger` keeps somebody signed in; `Client` is one connection; `State` is what a chat shows.
+"""
 
-__all__ = ["Address", "Client", "Friend", "Tcp", "Transport", "Watched"]
+from kqq.client.client import Added, AskCaptcha, Client
+from kqq.client.events import (
+    Connecting,
+    Event,
+    Fate,
+    Friend,
+    FriendLeft,
+    Lost,
+    Message,
+    Odd,
+    PresenceChanged,
+    Received,
+    RequestAnswered,
+    Requested,
+    RequestSettled,
+    RosterCame,
+    SignedIn,
+    Written,
+)
+from kqq.client.history import Diary, History
+from kqq.client.messenger import Messenger
+from kqq.client.state import Conversation, Person, State
+from kqq.client.transport import Address, Tcp, Transport, Watched, open_transport
+
+__all__ = [
+    "Added",
+    "Address",
+    "AskCaptcha",
+    "Client",
+    "Connecting",
+    "Conversation",
+    "Diary",
+    "Event",
+    "Fate",
+    "Friend",
+    "FriendLeft",
+    "History",
+    "Lost",
+    "Message",
+    "Messenger",
+    "Odd",
+    "Person",
+    "PresenceChanged",
+    "Received",
+    "RequestAnswered",
+    "RequestSettled",
+    "Requested",
+    "RosterCame",
+    "SignedIn",
+    "State",
+    "Tcp",
+    "Transport",
+    "Watched",
+    "Written",
+    "open_transport",
+]

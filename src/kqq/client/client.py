@@ -7,47 +7,49 @@ async with await Client.connect("tcp://127.0.0.1:14000") as client:
         ...
 
 Who signs in is sent the messages that waited, and the server then has them no longer: whoever signs
-in should read `events()`.
+in should read `events()`. A `Messenger` is this over as many connections as it takes.
 """
 
 import asyncio
 import hashlib
 import logging
-from collections import deque
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from random import randrange
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from kqq.client.transport import Address, Tcp, Transport
+from kqq.client.events import Friend
+from kqq.client.exchange import Exchange
+from kqq.client.pace import PollPace
+from kqq.client.transport import Address, Transport, open_transport
 from kqq.errors import (
     CaptchaWanted,
-    CommandError,
     ConnectionLost,
     KQQError,
-    LocalProtocolError,
-    NoSuchNumber,
     NotSignedIn,
     Refused,
     SignInRefused,
-    TimedOut,
     UnexpectedReply,
 )
 from kqq.protocol import (
     LAST_PAGE,
-    Answered,
+    V1_4,
+    AckAddToList,
+    AddToList,
     CaptchaAnswer,
     CaptchaChallenge,
     ChangeStat,
-    Closed,
     CltMsg,
-    Connection,
-    Event,
-    Expired,
-    Failure,
-    Limits,
+    DelFromList,
+    Finger,
+    GetInfo,
+    GetInfoReply,
+    GetMsgEx,
+    GetMsgExReply,
+    Head,
     Login,
     LoginRedirect,
     LoginReply,
@@ -56,15 +58,16 @@ from kqq.protocol import (
     QueryStat2,
     Reply,
     Request,
-    Role,
+    ServerMsg,
     SimpleInfo2,
     Status,
-    Unreadable,
-    show,
+    UpdateStat,
 )
 
 R = TypeVar("R", bound=Reply)
 AskCaptcha = Callable[[bytes], Awaitable[str]]
+"""Gets the picture, usually a PNG, and returns the letters in it."""
+Sleep = Callable[[float], Awaitable[None]]
 
 logger = logging.getLogger("kqq.client")
 
@@ -72,20 +75,35 @@ LICENCE = "812822641C978097"
 """`LC`: the build of the phone's own client that most clients name (SOUND ZN QB YIWO)."""
 DEVICE = "KQQPYTHONCLIENT0"
 """`GD`: 16 signs A-Z0-9, one per installation; no server was seen to check it."""
-_MOST_UNTAKEN = 5000
-_WHY_REFUSED = {
-    "CLTMSG": "servers do so if you are not friends, if the text is too long, or if too many "
-    "messages wait",
-}
+_SILENCE = 60.0  # seconds between signs of life if the server says nothing of it
+_STATUS_NOTICE = 99  # MT of a friend's status
+_LOGIN_HIDDEN = 40
+_LEAST_UNIQUE, _MOST_UNIQUE = 1_000_000_000, 2_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Friend:
-    """An entry of the friend list."""
+class Added(Enum):
+    """What happens with the wish to add somebody."""
+
+    DONE = 0
+    """They are a friend now."""
+    ASK = 1
+    """They want to be asked: `request` with some words."""
+    REFUSED = 3
+    """They want nobody to add them."""
+
+
+@dataclass(slots=True)
+class Session:
+    """Somebody signed in, as the server told; times are in seconds.
+
+    `question` is the `SEQ` of a question for news whose answer has not come, "" if there is none.
+    """
 
     uin: int
-    nick: str
-    face: int
+    sid: str
+    heartbeat: float | None
+    lifetime: float | None
+    question: str = ""
 
 
 class Client:
@@ -93,7 +111,8 @@ class Client:
 
     While somebody is signed in the client gives a sign of life whenever `HI` seconds (as the server
     said; `heartbeat` if given) have passed, and so learns of a sign-in elsewhere, of which servers
-    say nothing by themselves: calls and events then raise NotSignedIn.
+    say nothing by themselves: calls and events then raise NotSignedIn. Over HTTP it asks what is
+    new, often while people talk and seldom while they do not, which is a sign of life, too.
 
     Every method that talks to the server raises ConnectionLost if the connection ends before the
     answer comes, TimedOut if none comes in `timeout` seconds, and a CommandError if the server says
@@ -101,26 +120,31 @@ class Client:
     """
 
     def __init__(
-        self, transport: Transport, *, timeout: float = 30.0, heartbeat: float | None = None
+        self,
+        transport: Transport,
+        *,
+        timeout: float = 30.0,
+        heartbeat: float | None = None,
+        pace: PollPace | None = None,
+        odd: Callable[[str], None] = logger.warning,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """Begin to read; needs a running event loop."""
-        self.uin: int | None = None
+        """Begin to read; needs a running event loop.
+
+        `odd` is called with words when the server says what makes no sense. `pace` is how often an
+        HTTP server is asked what is new.
+        """
+        self.session: Session | None = None
+        self._exchange = Exchange(transport, timeout=timeout, odd=odd)
+        self._has_pushes = transport.pushes
         self._heartbeat = heartbeat
+        self._sleep = sleep
+        self._pace = pace or PollPace()
+        self._hurry = asyncio.Event()
         self._beating: asyncio.Task[None] | None = None
-        self._transport = transport
-        self._timeout = timeout
-        self._connection = Connection(Role.CLIENT, limits=Limits(answer=timeout))
+        self._spoke = 0.0
         # The phone began with 200 and two random digits, then counted (TIEBA).
         self._seq = randrange(200, 300)  # noqa: S311
-        self._calls: dict[int, asyncio.Future[Reply]] = {}
-        self._pushes: deque[Push] = deque()
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._lost: KQQError | None = None
-        self._is_closed = False
-        self._alarm: asyncio.TimerHandle | None = None
-        self._reader = asyncio.get_running_loop().create_task(self._read())
 
     @classmethod
     async def connect(
@@ -129,10 +153,16 @@ class Client:
         *,
         timeout: float = 30.0,  # noqa: ASYNC109  # of each answer, not of this call
         heartbeat: float | None = None,
+        trust: ssl.SSLContext | None = None,
     ) -> Self:
-        """Connect to `tcp://HOST:PORT`. Raises ConfigError or ConnectionLost."""
+        """Connect to `tcp://HOST:PORT`, `kqqs://…` (TLS), `http://…` or `https://…`.
+
+        `trust` says whose certificates are believed, those of the system if it is not given. Raises
+        ConfigError or ConnectionLost.
+        """
         where = address if isinstance(address, Address) else Address.parse(address)
-        return cls(await Tcp.connect(where), timeout=timeout, heartbeat=heartbeat)
+        transport = await open_transport(where, trust=trust)
+        return cls(transport, timeout=timeout, heartbeat=heartbeat)
 
     async def __aenter__(self) -> Self:
         return self
@@ -145,6 +175,13 @@ class Client:
     ) -> None:
         await self.close()
 
+    @property
+    def uin(self) -> int | None:
+        """The number signed in, None before that and after signing out."""
+        return None if self.session is None else self.session.uin
+
+    # --- signing in
+
     async def sign_in(
         self,
         uin: int,
@@ -155,27 +192,29 @@ class Client:
     ) -> LoginReply:
         """Sign in; `ask` gets the picture if there is a captcha and returns the letters.
 
-        Raises SignInRefused (wrong password), NoSuchNumber, CaptchaWanted (a picture and no `ask`).
+        Wrong letters bring a new picture, for which `ask` is called again; what it raises comes out
+        here. Raises SignInRefused (wrong password), NoSuchNumber, CaptchaWanted (a picture and no
+        `ask`).
         """
         md5 = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper()
-        reply: Reply = await self.call(
-            Login(
-                seq=self._next_seq(),
-                uin=uin,
-                password_md5=md5,
-                login_status=40 if status is Status.HIDDEN else 0,
-                licence=LICENCE,
-                device=DEVICE,
-                cookie="",
-            )
+        login = Login(
+            seq=self._next_seq(),
+            uin=uin,
+            password_md5=md5,
+            login_status=_LOGIN_HIDDEN if status is Status.HIDDEN else 0,
+            licence=LICENCE,
+            device=DEVICE,
+            cookie="",
         )
+        reply: Reply = await self.call(replace(login, head=self._over(login.head)))
         while isinstance(reply, CaptchaChallenge):
             if ask is None:
                 raise CaptchaWanted(
                     "the server shows a captcha; pass ask= to read it", image=reply.image
                 )
             letters = await ask(reply.image)
-            reply = await self.call(CaptchaAnswer(seq=self._next_seq(), uin=uin, letters=letters))
+            answer = CaptchaAnswer(seq=self._next_seq(), uin=uin, letters=letters)
+            reply = await self.call(replace(answer, head=self._over(answer.head)))
         if isinstance(reply, LoginRedirect):
             where = f"{reply.server}:{reply.port}"
             raise Refused(f"the server says: sign in at {where}", command="Login", res=0)
@@ -183,11 +222,38 @@ class Client:
         if reply.result != 0:
             reason = reply.reason or "no reason given"
             raise SignInRefused(f"the server refuses {uin}: {reason}", reason=reason)
-        self.uin = uin
-        self._beat_every(self._heartbeat or reply.heartbeat)
+        # Later commands carry it if the server gave one (SEED); none was seen to.
+        sid = "" if reply.line is None else reply.line.values().get("SID", "")
+        self.session = Session(uin, sid, self._heartbeat or reply.heartbeat, reply.lifetime)
+        self._live()
         if status not in (Status.ONLINE, Status.HIDDEN):
             await self.change_status(status)
         return reply
+
+    async def go_on(self, session: Session) -> bool:
+        """Go on with a session whose connection broke; False if that cannot be.
+
+        Over HTTP a session is no connection and outlives it. News whose answer was lost is asked
+        for again in the same words, so that a server may give the same answer.
+        """
+        if self._has_pushes:
+            return False
+        self.session = session
+        try:
+            await self.poll()
+        except NotSignedIn:
+            self.session = None
+            return False
+        self._live()
+        return True
+
+    async def sign_out(self) -> None:
+        """Sign out; the connection stays open."""
+        await self.call(Logout(**self._head()))
+        self.session = None
+        self._rest()
+
+    # --- friends
 
     async def friends(self) -> list[Friend]:
         """Return the whole friend list, all pages of it, as the server orders it."""
@@ -195,12 +261,7 @@ class Client:
         start = 0
         while True:
             page = await self.call(SimpleInfo2(**self._head(), start=start))
-            if not len(page.numbers) == len(page.faces) == len(page.nicks):
-                raise UnexpectedReply(
-                    f"a page of friends has {len(page.numbers)} numbers, {len(page.faces)} faces "
-                    f"and {len(page.nicks)} nicknames; they must be equally many"
-                )
-            friends += map(Friend, page.numbers, page.nicks, page.faces)
+            friends += _people(page.numbers, page.nicks, page.faces)
             _check_count(len(friends))
             if page.next_page == LAST_PAGE:
                 return friends
@@ -232,79 +293,109 @@ class Client:
                 )
             start = page.numbers[-1]
 
-    async def send(self, to: int, text: str) -> None:
-        """Send a message; when this returns, the server has it.
-
-        Raises NoSuchNumber, or Refused (not a friend, too long, too many waiting).
-        """
-        await self.call(CltMsg(**self._head(), to=to, text=text))
-
     async def change_status(self, status: Status) -> None:
         """Change one's own status."""
         await self.call(ChangeStat(**self._head(), status=status))
 
-    async def sign_out(self) -> None:
-        """Sign out; the connection stays open."""
-        await self.call(Logout(**self._head()))
-        self.uin = None
-        self._beat_every(None)
+    async def add(self, uin: int) -> Added:
+        """Ask to add somebody, and return what becomes of it. Raises NoSuchNumber or Refused."""
+        reply = await self.call(AddToList(**self._once(), number=uin))
+        if reply.outcome == 2:
+            return Added.REFUSED  # as CS11 had it
+        if reply.outcome not in {one.value for one in Added}:
+            raise UnexpectedReply(
+                f"the server answers the wish to add {uin} with CD={reply.outcome}; known are 0 "
+                "(added), 1 (ask first), 2 and 3 (refused)"
+            )
+        return Added(reply.outcome)
+
+    async def request(self, uin: int, text: str) -> None:
+        """Send somebody one's wish to be friends, after `add` said ASK."""
+        await self.call(AckAddToList(**self._once(), number=uin, answer=2, reason=text))
+
+    async def accept(self, uin: int) -> None:
+        """Accept somebody's wish to be friends."""
+        await self.call(AckAddToList(**self._once(), number=uin, answer=0))
+
+    async def refuse(self, uin: int, reason: str = "") -> None:
+        """Refuse somebody's wish to be friends."""
+        await self.call(AckAddToList(**self._once(), number=uin, answer=1, reason=reason))
+
+    async def delete(self, uin: int) -> None:
+        """Delete somebody from the friend list."""
+        await self.call(DelFromList(**self._once(), number=uin))
+
+    # --- people
+
+    async def profile(self, uin: int, level: int = 2) -> GetInfoReply:
+        """Return somebody's profile: level 1 is brief, 2 usual, 3 everything.
+
+        Numbers whose meaning is known are words in `kqq.protocol.explain`.
+        """
+        return await self.call(GetInfo(**self._head(), level=level, number=uin))
+
+    async def search(
+        self, *, age: str | None = None, sex: str | None = None, province: str | None = None
+    ) -> list[Friend]:
+        """Return people found by age, sex ("0" male, "1" female) and province.
+
+        Nobody has seen what the real servers answered; this is what ours does.
+        """
+        found = await self.call(Finger(**self._head(), age=age, sex=sex, province=province))
+        return _people(found.numbers, found.nicks, found.faces)
+
+    # --- messages
+
+    async def send(self, to: int, text: str, *, mark: str | None = None) -> None:
+        """Send a message; when this returns, the server has it.
+
+        `mark` is the `SEQ` of the line, ten digits. After a broken connection the same message with
+        the same mark is stored once by a server that knows repeats. Raises NoSuchNumber, or Refused
+        (not a friend, too long, too many waiting).
+        """
+        self._pace.happened()
+        head = {**self._head(), "seq": mark or unique_seq()}
+        await self.call(CltMsg(**head, to=to, text=text))
+        self._hurry.set()
+
+    async def poll(self) -> int:
+        """Ask what is new, which `events` then gives; return how much it was.
+
+        Over HTTP this is done by itself.
+        """
+        head = self._head()
+        session = self.session
+        assert session is not None
+        session.question = session.question or unique_seq()
+        reply = await self.call(GetMsgEx(**{**head, "seq": session.question}))
+        session.question = ""
+        pushes = _as_pushes(reply)
+        for push in pushes:
+            self._exchange.put(push)
+        return len(pushes)
 
     async def call(self, request: Request[R]) -> R:
         """Say `request` and return its reply. Raises LocalProtocolError if it is being said."""
-        self._check()
-        if id(request) in self._calls:
-            raise LocalProtocolError(f"{request!r} waits for its answer; make another request")
-        loop = asyncio.get_running_loop()
-        data = self._connection.send(request, loop.time())
-        answer: asyncio.Future[Reply] = loop.create_future()
-        self._calls[id(request)] = answer
-        self._arm()
-        try:
-            try:
-                async with asyncio.timeout(self._timeout):
-                    await self._transport.send(data)
-            except TimeoutError:
-                raise TimedOut(
-                    f"the server did not take {request.command} within {self._timeout:g} s"
-                ) from None
-            reply = await answer
-        finally:
-            del self._calls[id(request)]
-            if answer.done() and not answer.cancelled():
-                answer.exception()  # taken here, or overtaken by an error in sending
-        if isinstance(reply, Failure):
-            raise _refusal(request, reply)
-        return reply  # type: ignore[return-value]  # the connection matches by declaration
+        self._spoke = asyncio.get_running_loop().time()
+        return await self._exchange.call(request)
 
-    async def events(self) -> AsyncIterator[Push]:
+    def events(self) -> AsyncIterator[Push]:
         """Give what the server sends unasked, as it comes; ends when the client is closed.
 
         Raises ConnectionLost when the connection ends otherwise. Each push is given once, so two
         loops share them. Not reading the events for long stops the connection: at most 5,000 wait.
         """
-        while True:
-            while self._pushes:
-                push = self._pushes.popleft()
-                self._room.set()
-                yield push
-            if self._is_closed:
-                return
-            if self._lost is not None:
-                raise self._lost
-            self._news.clear()
-            await self._news.wait()
+        return self._exchange.pushes()
+
+    def end(self, error: KQQError) -> None:
+        """Give the connection up; whoever waits, and whoever calls later, is told `error`."""
+        self._rest()
+        self._exchange.end(error)
 
     async def close(self) -> None:
         """Close the connection; calls that wait raise ConnectionLost. May be called twice."""
-        self._is_closed = True
-        self._beat_every(None)
-        self._end(ConnectionLost("this client is closed"))
-        self._reader.cancel()
-        try:
-            with suppress(asyncio.CancelledError):
-                await self._reader
-        finally:
-            await self._transport.close()
+        self._rest()
+        await self._exchange.close()
 
     # --- inside
 
@@ -313,132 +404,116 @@ class Client:
         return str(self._seq - 1)
 
     def _head(self) -> dict[str, Any]:
-        self._check()
-        if self.uin is None:
+        self._exchange.check()
+        if self.session is None:
             raise NotSignedIn("nobody is signed in; call sign_in first", command="", res=20)
-        return {"seq": self._next_seq(), "uin": self.uin}
+        head = self._over(V1_4)._replace(sid=self.session.sid)
+        return {"seq": self._next_seq(), "uin": self.session.uin, "head": head}
 
-    def _beat_every(self, seconds: float | None) -> None:
-        """Give signs of life from now on, or no more."""
+    def _once(self) -> dict[str, Any]:
+        """Return the head of a command that must not be done twice."""
+        return {**self._head(), "seq": unique_seq()}
+
+    def _over(self, head: Head) -> Head:
+        """Return `head` as it is over this transport: `CON` is 1 on a connection, 0 over HTTP."""
+        return head if self._has_pushes else head._replace(con="0")
+
+    def _live(self) -> None:
+        """Give signs of life from now on."""
+        self._rest()
+        session = self.session
+        assert session is not None
+        if not self._has_pushes:
+            work = self._ask_again_and_again(session.heartbeat)
+        elif session.heartbeat:
+            work = self._beat(session.heartbeat)
+        else:
+            return
+        over = self._until_over(work, session.lifetime)
+        self._beating = asyncio.get_running_loop().create_task(over)
+
+    def _rest(self) -> None:
+        """Give no more signs of life."""
         if self._beating is not None:
             self._beating.cancel()
             self._beating = None
-        if seconds:
-            self._beating = asyncio.get_running_loop().create_task(self._beat(seconds))
+
+    async def _until_over(self, work: Awaitable[None], lifetime: float | None) -> None:
+        """Do what keeps the session alive; the end of it is the end of the connection."""
+        try:
+            await work
+        except NotSignedIn:
+            silence = asyncio.get_running_loop().time() - self._spoke
+            if lifetime and silence > lifetime:
+                error: KQQError = ConnectionLost(f"the session ran out after {silence:.0f} s")
+            else:
+                error = NotSignedIn("signed in elsewhere since; sign in again", command="", res=20)
+            self._exchange.end(error)
+        except KQQError as error:
+            self._exchange.end(error)
 
     async def _beat(self, seconds: float) -> None:
         """Ask for statuses now and then, as ZNQQ did: there is no command just for this."""
-        try:
-            while True:
-                await asyncio.sleep(seconds)
-                await self.call(QueryStat2(**self._head()))
-        except NotSignedIn:
-            self._end(NotSignedIn("signed in elsewhere since; sign in again", command="", res=20))
-        except KQQError as error:
-            self._end(error)
+        while True:
+            await self._sleep(seconds)
+            await self.call(QueryStat2(**self._head()))
 
-    def _check(self) -> None:
-        if self._lost is not None:
-            raise self._lost
+    async def _ask_again_and_again(self, seconds: float | None) -> None:
+        """Ask for news at the pace of what happens, but at least every `seconds`."""
+        while True:
+            if await self.poll():
+                self._pace.happened()
+            self._hurry.clear()
+            wait = asyncio.ensure_future(self._sleep(min(self._pace.next(), seconds or _SILENCE)))
+            hurry = asyncio.ensure_future(self._hurry.wait())
+            try:
+                await asyncio.wait({wait, hurry}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                wait.cancel()
+                hurry.cancel()
 
-    async def _read(self) -> None:
-        try:
-            while self._lost is None:
-                await self._room.wait()
-                data = await self._transport.receive()
-                loop = asyncio.get_running_loop()
-                for event in self._connection.receive(data, loop.time()):
-                    self._take(event)
-                self._arm()
-        except KQQError as error:
-            self._end(error)
-        except Exception as error:
-            self._end(ConnectionLost(f"the connection is lost: {error!r}"))
-            raise
 
-    def _take(self, event: Event) -> None:
-        if isinstance(event, Answered):
-            self._answer(event.request, event.reply)
-        elif isinstance(event, Expired):
-            self._answer(
-                event.request,
-                TimedOut(
-                    f"no answer to {event.request.command} (SEQ={event.request.seq}) within "
-                    f"{self._timeout:g} s{self._why_silent()}"
-                ),
-            )
-        elif isinstance(event, Push):
-            self._pushes.append(event)
-            if len(self._pushes) >= _MOST_UNTAKEN:
-                self._room.clear()
-            self._news.set()
-        elif isinstance(event, Closed):
-            self._end(event.error or ConnectionLost("the server closed the connection"))
-        elif isinstance(event, Unreadable):
-            why = show(str(event).encode("utf-8", "surrogateescape"))
-            logger.warning("unreadable line=%r why=%r", show(event.line.encode()), why)
+def unique_seq() -> str:
+    """Return a `SEQ` of ten digits, which no other request of this account has.
+
+    Such a number says that a repeat of the very same line is the same request, and not the same
+    words again (ours; phones counted with three).
+    """
+    return str(randrange(_LEAST_UNIQUE, _MOST_UNIQUE))  # noqa: S311  # unique, not secret
+
+
+def _people(
+    numbers: tuple[int, ...], nicks: tuple[str, ...], faces: tuple[int, ...]
+) -> list[Friend]:
+    """Return entries of parallel lists. Raises UnexpectedReply if they are not parallel."""
+    if not len(numbers) == len(faces) == len(nicks):
+        raise UnexpectedReply(
+            f"a page of people has {len(numbers)} numbers, {len(faces)} faces and {len(nicks)} "
+            "nicknames; they must be equally many"
+        )
+    return list(map(Friend, numbers, nicks, faces))
+
+
+def _as_pushes(reply: GetMsgExReply) -> list[Push]:
+    """Return what an answer brings, each as the push that it would be on a connection."""
+    if not reply.count:
+        return []
+    types, numbers, texts = reply.types or (), reply.numbers or (), reply.texts or ()
+    if not len(types) == len(numbers) == len(texts):
+        raise UnexpectedReply(
+            f"an answer brings {len(types)} types, {len(numbers)} numbers and {len(texts)} texts; "
+            "they must be equally many"
+        )
+    pushes: list[Push] = []
+    for kind, number, text in zip(types, numbers, texts, strict=True):
+        if kind == _STATUS_NOTICE and text.strip().isdecimal():
+            pushes.append(UpdateStat(seq="0", uin=reply.uin, status=int(text), number=number))
         else:
-            logger.info("unexpected event=%r", event)
-
-    def _why_silent(self) -> str:
-        if self._room.is_set():
-            return ""
-        return f"; {len(self._pushes)} events wait, and no more is read until they are taken"
-
-    def _answer(self, request: Request[Any], answer: Reply | KQQError) -> None:
-        call = self._calls.get(id(request))
-        if call is None or call.done():
-            return
-        if isinstance(answer, KQQError):
-            call.set_exception(answer)
-        else:
-            call.set_result(answer)
-
-    def _arm(self) -> None:
-        """See to it that `tick` is called when the connection wants it."""
-        due = None if self._lost else self._connection.deadline()
-        if self._alarm is not None:
-            if due is not None and self._alarm.when() <= due:
-                return  # it comes early enough, and then looks again
-            self._alarm.cancel()
-        loop = asyncio.get_running_loop()
-        self._alarm = None if due is None else loop.call_at(due, self._tick)
-
-    def _tick(self) -> None:
-        self._alarm = None
-        for event in self._connection.tick(asyncio.get_running_loop().time()):
-            self._take(event)
-        self._arm()
-
-    def _end(self, error: KQQError) -> None:
-        """The connection is over; whoever waits is told why."""
-        if self._lost is not None:
-            return
-        self._lost = error
-        for call in self._calls.values():
-            if not call.done():
-                call.set_exception(error)
-        self._news.set()
-        self._room.set()
-        self._arm()
+            pushes.append(ServerMsg(seq="0", uin=reply.uin, type=kind, sender=number, text=text))
+    return pushes
 
 
 def _check_count(friends: int) -> None:
     """Raise UnexpectedReply if a friend list has no end."""
     if friends > LAST_PAGE:
         raise UnexpectedReply(f"more than {LAST_PAGE} friends cannot be: {LAST_PAGE} ends a list")
-
-
-def _refusal(request: Request[Any], reply: Failure) -> CommandError:
-    """Return the exception that a refusal stands for."""
-    name = request.command
-    if reply.res == 20:
-        return NotSignedIn(
-            f"{name} is refused: not signed in, or signed in elsewhere since; sign in again",
-            command=name,
-            res=reply.res,
-        )
-    if reply.res == 5:
-        return NoSuchNumber(f"{name} is refused: no such number", command=name, res=reply.res)
-    why = _WHY_REFUSED.get(name, "the protocol has no words for why")
-    return Refused(f"{name} is refused (RES={reply.res}); {why}", command=name, res=reply.res)
