@@ -427,7 +427,7 @@ async def test_deleting(operator: Operator) -> None:
     deleted = await operator.do("account.delete", uin=ROMEO)
     assert deleted == {"uin": ROMEO, "nick": "n10001", "face": 0}
     assert await told(stage, juliet) == [
-        "VER=1.1&CMD=update_stat&SEQ=2&UIN=10002&RES=0&ST=20&UN=10001"
+        "VER=1.1&CMD=update_stat&SEQ=1&UIN=10002&RES=0&ST=20&UN=10001"
     ]
     assert "&RES=20" in await wire.ask(request("List", ROMEO))
     assert "&RES=5" in await refused_sign_in(stage, ROMEO)

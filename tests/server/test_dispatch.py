@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import re
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +271,103 @@ async def test_questions_are_answered_anew(stage: Stage) -> None:
     await stage.sign_in(JULIET)
     romeo.waiting()
     assert "&ST=10,&" in await romeo.ask(ask)
+
+
+OURS = 1_000_000_017
+"""A number of ten digits."""
+
+
+async def test_a_line_with_a_number_used_once(stage: Stage) -> None:
+    """For a quarter of an hour it is done once, on whatever connection it comes again."""
+    first = await stage.sign_in(ROMEO)
+    assert "&RES=0" in await first.ask(message("hi", OURS))
+    first.link.reset()
+    await stage.advance(600.0)
+    answer = f"VER=1.1&CMD=CLTMSG&SEQ={OURS}&UIN=10001&RES=0"
+    assert await (await stage.sign_in(ROMEO)).ask(message("hi", OURS)) == answer
+    assert "&RS=0&" in await stage.post(sign_in_line(ROMEO))
+    await stage.advance(299.9)
+    assert await stage.post(message("hi", OURS)) == f"{answer}\r\n"
+    assert stage.store.count_messages(JULIET, 9) == 1
+    assert "&RES=0" in await stage.post(message("hi", OURS + 1))
+    assert stage.store.count_messages(JULIET, 9) == 2
+    await stage.advance(0.1)
+    assert await stage.post(message("hi", OURS)) == f"{answer}\r\n"
+    assert stage.store.count_messages(JULIET, 9) == 3
+
+
+@pytest.mark.parametrize("seq", [999_999_999, 10_000_000_000])
+async def test_numbers_of_nine_or_eleven_digits(stage: Stage, seq: int) -> None:
+    """They say nothing: people say the same thing twice."""
+    romeo = await stage.sign_in(ROMEO)
+    for _ in range(2):
+        assert "&RES=0" in await romeo.ask(message("ok", seq))
+        await stage.advance(10.0)
+    assert stage.store.count_messages(JULIET, 9) == 2
+
+
+async def test_making_friends_with_numbers_used_once(stage: Stage) -> None:
+    """What makes or ends a friendship is done once, whatever became of it meanwhile."""
+    await stage.store.change_account(ROMEO, who_may_add="ask")
+    lines = [
+        (PARIS, request("AddToList", PARIS, f"UN={ROMEO}", seq=OURS), "&RES=0&CD=1"),
+        (PARIS, request("Ack_AddToList", PARIS, f"UN={ROMEO}&CD=2&RS=Hi", seq=OURS), "&RES=0"),
+        (ROMEO, request("Ack_AddToList", ROMEO, f"UN={PARIS}&CD=0&RS=", seq=OURS), "&RES=0"),
+        (ROMEO, request("DelFromList", ROMEO, f"UN={PARIS}", seq=OURS + 1), "&RES=0"),
+    ]
+    for again in (False, True):
+        wires = {uin: await stage.sign_in(uin) for uin in (ROMEO, PARIS)}
+        for uin, line, answer in lines:
+            await stage.idle()
+            wires[uin].waiting()
+            await stage.advance(20.0)
+            assert (await wires[uin].ask(line)).endswith(answer)
+        if not again:
+            stage.store.add_friends(ROMEO, PARIS)  # by another phone
+        await stage.idle()
+        kinds = {uin: [line for line in wire.waiting() if "&CMD=Server_Msg&" in line]
+                 for uin, wire in wires.items()}  # fmt: skip
+        assert not again or kinds == {ROMEO: [], PARIS: []}
+    assert stage.server._services.friends.are(ROMEO, PARIS)
+
+
+async def test_a_line_again_on_another_connection_while_the_first_is_written(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """It is answered when what the first has stored is on disk, and stored once."""
+    lost, romeo = await stage.sign_in(ROMEO), stage.connect()
+    path = stage.config.data / "kqq.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await lost.say(message("hi", OURS))
+        await stage.turns()
+        lost.link.reset()
+        await stage.turns()
+        await romeo.say(sign_in_line(ROMEO), message("hi", OURS), message("ho", OURS + 1))
+        while stage.server._services.sessions.of(ROMEO) is None:
+            await stage.turns()
+        await stage.turns()
+        assert [line for line in romeo.waiting() if "CLTMSG" in line] == []
+        assert stage.store.count_messages(JULIET, 9) == 0
+    await stage.idle()
+    assert [line[-5:] for line in romeo.waiting()] == ["RES=0", "RES=0"]
+    assert [one.text for one in stage.store.messages_after(JULIET, 0, 9)] == ["hi", "ho"]
+
+
+async def test_a_line_again_after_its_write_has_failed(stage: Stage) -> None:
+    """A failure is answered to all who wait for it, and remembered for nobody."""
+    execute = stage.store._database.execute
+    execute(
+        "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    )
+    romeo = await stage.sign_in(ROMEO)
+    await romeo.say(message("hi", OURS), message("hi", OURS))
+    await stage.idle()
+    assert [line[-5:] for line in romeo.waiting()] == ["RES=1", "RES=1"]
+    execute("DROP TRIGGER full")
+    for _ in range(2):
+        assert (await romeo.ask(message("hi", OURS))).endswith("&RES=0")
+    assert stage.store.count_messages(JULIET, 9) == 1
 
 
 async def test_a_line_again_needs_a_sign_in(stage: Stage) -> None:

@@ -163,7 +163,7 @@ async def test_what_arrives_while_the_server_stops_is_deleted(tmp_path: Path) ->
         async with _deaf_juliet(server) as juliet, asyncio.timeout(WAIT):
             (phone,) = server._guests
             assert isinstance(phone, Phone)
-            while phone._pushes < 60:  # noqa: ASYNC110  # it tells nobody
+            while server._services.metrics.pushes < 60:  # noqa: ASYNC110  # it tells nobody
                 await asyncio.sleep(0.001)
             assert phone._handover.is_waiting
             stops = asyncio.create_task(server.close())
@@ -189,7 +189,7 @@ async def test_who_says_goodbye_is_not_waited_for(tmp_path: Path) -> None:
         async with _deaf_juliet(server) as juliet, asyncio.timeout(WAIT):
             (phone,) = server._guests
             assert isinstance(phone, Phone)
-            while phone._pushes < 60:  # noqa: ASYNC110  # it tells nobody
+            while server._services.metrics.pushes < 60:  # noqa: ASYNC110  # it tells nobody
                 await asyncio.sleep(0.001)
             assert phone._handover.is_waiting
             juliet.shutdown(socket.SHUT_WR)

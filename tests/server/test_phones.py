@@ -24,6 +24,9 @@ from stage import (
 )
 from vectors import VECTORS
 
+FIRST = 1_000_000_001
+"""The `SEQ` of the first message of a server, when it is pushed."""
+
 
 def message(number: int, *, sender: int = ROMEO, to: int = JULIET) -> str:
     """Return the line that sends a number."""
@@ -252,7 +255,7 @@ async def test_pushes_come_after_the_reply_to_the_sign_in(stage: Stage) -> None:
     assert "&RS=0&" in lines[0]
     pushes = [line for line in lines if "&CMD=Server_Msg&" in line]
     assert texts(pushes) == [str(n) for n in range(1, 51)]
-    assert seqs(pushes) == list(range(1, 51))
+    assert seqs(pushes) == list(range(FIRST, FIRST + 50))
 
 
 async def test_message_is_delivered_once_and_deleted(stage: Stage) -> None:
@@ -286,6 +289,26 @@ async def test_unread_message_is_delivered_again(stage: Stage) -> None:
     assert texts(again.waiting()) == [str(n) for n in range(1, 31)]
     await stage.idle()
     assert stage.store.count_messages(JULIET, 99) == 0
+
+
+async def test_a_message_has_the_same_number_whenever_it_is_pushed(stage: Stage) -> None:
+    """So that a client that was cut off can tell; statuses are counted by connection."""
+    romeo, lost = await stage.sign_in(ROMEO), await stage.sign_in(JULIET)
+    await romeo.say(request("Change_Stat", ROMEO, "ST=30"))
+    await stage.idle()
+    assert seqs(lost.waiting()) == [1]
+    lost.link.stop_reading()
+    await romeo.say(message(1))
+    await stage.idle()
+    (written,) = lost.link.server._outgoing  # whether it was read before the cut, who knows
+    lost.link.reset()
+    await stage.restart()
+    again = await stage.sign_in(JULIET)
+    assert again.waiting() == [written.decode().removesuffix("\r\n")]
+    romeo = await stage.sign_in(ROMEO)
+    await romeo.say(message(2), request("Change_Stat", ROMEO, "ST=30"))
+    await stage.idle()
+    assert sorted(seqs(again.waiting())) == [1, 2, FIRST + 1]
 
 
 async def test_message_written_to_a_broken_connection_is_kept(stage: Stage) -> None:
@@ -455,7 +478,7 @@ async def test_pushes_wait_for_an_answer_with_messages(tmp_path: Path, breaks: b
             assert texts(juliet.waiting()) == ["one", "two"]
         else:
             lines = juliet.waiting()
-            assert seqs(lines) == [2, 3, 1]
+            assert seqs(lines) == [2, 3, FIRST + 1]
             assert lines[1].endswith("&MG=one,")
             assert texts(lines) == ["two"]
         assert stage.store.count_messages(JULIET, 9) == 0
@@ -496,7 +519,7 @@ async def test_answers_of_one_delete_nothing_of_another(stage: Stage) -> None:
         assert juliet.waiting() == []
     await stage.idle()
     lines = juliet.waiting()
-    assert seqs(lines) == [2, 3, 4, 1]
+    assert seqs(lines) == [2, 3, 4, FIRST]
     assert lines[1].endswith("&MG=for Juliet,")
     assert texts(lines) == ["for Paris"]
 

@@ -981,6 +981,26 @@ async def test_a_message_is_stored_whoever_waits_for_the_answer(stage: Stage) ->
     assert [text.partition("&MG=")[2] for text in juliet.waiting()] == ["hi"]
 
 
+@pytest.mark.parametrize("poll", [POLL, OLD_POLL])
+async def test_the_same_poll_gets_the_same_bytes(stage: Stage, poll: str) -> None:
+    """With a number used once: on a kept connection, on another, after more messages came."""
+    await sign_in(stage, ROMEO)
+    await sign_in(stage, JULIET)
+    await stage.post(message("a%2cb", seq=1))
+    line = re.sub("SEQ=[0-9]+", "SEQ=1000000000", poll)
+    caller, got = Caller(stage), []
+    for seq in (2, 3):
+        await caller.send(post(line, KEEP))
+        await stage.post(message("c", seq=seq))
+        got += [answer.body for answer in caller.answers()]
+        got.append((await ask(stage, post(line))).body)
+    assert got == [got[0]] * 4
+    assert texts(got[0].decode()) == ["10", "a%2cb"]
+    line = line.replace("1000000000", "1000000001")
+    assert texts(line_of(await ask(stage, post(line)))) == ["c", "c"]
+    assert stage.store.count_messages(ROMEO, 9) == 0
+
+
 async def test_the_same_line_again_is_done_once(stage: Stage) -> None:
     """Three posts while the answer is late are one message and one answer (DEL)."""
     await sign_in(stage, JULIET)

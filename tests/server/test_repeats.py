@@ -1,4 +1,4 @@
-"""The same line again within seconds: the answer that was given, not the deed once more."""
+"""The same line again, soon: the answer that was given, not the deed once more."""
 
 import asyncio
 from pathlib import Path
@@ -7,19 +7,31 @@ import pytest
 
 from kqq.server import repeats
 from kqq.server.config import Config
-from kqq.server.repeats import Repeats
-from stage import JULIET, ROMEO, ManualClock
+from kqq.server.repeats import Repeats, is_unique
+from stage import JULIET, PARIS, ROMEO, ManualClock
 
 LINE = "VER=1.1&CMD=CLTMSG&SEQ=12345&UIN=10001&UN=10002&MG=hello"
+OURS = LINE.replace("12345", "1234567890")
 
 
 class Memory:
-    """Answers (words here) of ten seconds."""
+    """Answers (words here) of ten seconds, and of 900 where the number of a line is used once."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = ManualClock()
-        self.config = Config(data=folder, repeat_time=10.0)
+        self.config = Config(data=folder, repeat_time=10.0, repeat_time_unique=900.0)
         self.repeats: Repeats[str] = Repeats(self.clock, self.config)
+
+    def keep(self, uin: int, *lines: str) -> None:
+        """Remember an answer to each of some lines whose number is used once."""
+        for line in lines:
+            self.repeats.remember(uin, line, "sent", unique=True)
+
+    def known(self, uin: int, *lines: str) -> str:
+        """Return those that are recalled, joined."""
+        return "".join(
+            line for line in lines if self.repeats.recall(uin, line, unique=True) is not None
+        )
 
 
 @pytest.fixture
@@ -118,3 +130,114 @@ async def test_what_is_written_takes_the_place_of_what_waits(memory: Memory) -> 
     again.set_result(1)
     repeats.remember(ROMEO, "4", "other")
     assert repeats.recall(ROMEO, "3") == "reply again"
+
+
+# --- numbers used once ---------------------------------------------------------------------------
+
+
+def test_ten_digits_say_that_a_number_is_used_once() -> None:
+    """No more and no less: no client of old that said more than Login sent so many."""
+    unique = [seq for seq in map("1".zfill, range(1, 31)) if is_unique(seq)]
+    assert unique == ["0000000001"]
+
+
+def test_a_line_with_a_number_used_once_is_recalled_for_long(memory: Memory) -> None:
+    """For minutes after its answer, however many others come; a recall does not prolong it."""
+    memory.keep(ROMEO, OURS)
+    memory.clock.advance(899.0)
+    for number in range(10):
+        memory.repeats.remember(ROMEO, f"{LINE}{number}", "sent")
+    assert memory.repeats.recall(ROMEO, OURS, unique=True) == "sent"
+    assert memory.repeats.recall(JULIET, OURS, unique=True) is None
+    assert memory.repeats.recall(ROMEO, OURS + " ", unique=True) is None
+    memory.clock.advance(1.0)
+    assert memory.repeats.recall(ROMEO, OURS, unique=True) is None
+
+
+def test_other_lines_push_out_none_with_numbers_used_once(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor the other way round: each kind has room of its own."""
+    monkeypatch.setattr(repeats, "_KEPT", 3)
+    monkeypatch.setattr(repeats, "_OF_ONE", 3)
+    for number in range(10):
+        memory.repeats.remember(ROMEO, f"{LINE}{number}", "sent")
+        memory.keep(ROMEO, f"{OURS}{number}")
+    assert len(memory.repeats) == 6
+    ours = [f"{OURS}{number}" for number in range(10)]
+    assert memory.known(ROMEO, *ours) == "".join(ours[7:])
+    assert memory.repeats.recall(ROMEO, f"{LINE}7") == "sent"
+
+
+def test_one_account_pushes_out_nobody(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each only so many are kept, the newest, so that a flood costs only who makes it."""
+    monkeypatch.setattr(repeats, "_OF_ONE", 3)
+    monkeypatch.setattr(repeats, "_KEPT_UNIQUE", 6)
+    memory.keep(JULIET, *"ab")
+    memory.keep(ROMEO, *"abcdefghij")
+    assert memory.known(ROMEO, *"abcdefghij") == "hij"
+    assert memory.known(JULIET, *"ab") == "ab"
+    assert len(memory.repeats) == 5
+
+
+def test_who_was_silent_longest_is_forgotten_first(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When all together are too many; those who go on keep theirs."""
+    monkeypatch.setattr(repeats, "_KEPT_UNIQUE", 4)
+    memory.keep(ROMEO, *"ab")
+    memory.keep(JULIET, *"ab")
+    memory.keep(ROMEO, "c")
+    memory.keep(PARIS, "a")
+    assert (memory.known(ROMEO, *"abc"), memory.known(JULIET, *"ab")) == ("abc", "")
+    assert memory.known(PARIS, "a") == "a"
+    assert len(memory.repeats) == 4
+
+
+def test_what_is_too_old_is_let_go(memory: Memory) -> None:
+    """That of an account which says more, and all of one that says nothing, when another does."""
+    memory.keep(ROMEO, "a")
+    memory.keep(JULIET, "a")
+    memory.clock.advance(500.0)
+    memory.keep(ROMEO, "b")
+    memory.clock.advance(400.0)
+    memory.keep(ROMEO, "c")
+    assert memory.known(ROMEO, *"abc") == "bc"
+    assert len(memory.repeats) == 2
+    memory.clock.advance(900.0)
+    memory.repeats.remember(PARIS, LINE, "sent")
+    assert len(memory.repeats) == 1
+
+
+def test_no_time_at_all_for_numbers_used_once(memory: Memory) -> None:
+    """With a time of 0 nothing is recalled or kept."""
+    object.__setattr__(memory.config, "repeat_time_unique", 0.0)
+    memory.keep(ROMEO, OURS)
+    assert memory.known(ROMEO, OURS) == ""
+    assert len(memory.repeats) == 0
+
+
+def test_a_line_remembered_again_counts_from_then_on(memory: Memory) -> None:
+    """What could not be stored is done again when it comes again, and that is what counts."""
+    memory.keep(ROMEO, OURS, "b")
+    memory.clock.advance(600.0)
+    memory.repeats.remember(ROMEO, OURS, "at last", unique=True)
+    memory.clock.advance(600.0)
+    assert memory.repeats.recall(ROMEO, OURS, unique=True) == "at last"
+    assert memory.known(ROMEO, "b") == ""
+    memory.keep(ROMEO, "c")
+    assert len(memory.repeats) == 2
+
+
+async def test_what_is_forgotten_while_it_is_written(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an answer that was pushed out before it was on disk nothing comes back."""
+    monkeypatch.setattr(repeats, "_OF_ONE", 1)
+    written = asyncio.get_running_loop().create_future()
+    memory.repeats.remember(ROMEO, OURS, "waits", unique=True, stored=written, final="reply")
+    memory.keep(ROMEO, "b")
+    written.set_result(1)
+    memory.keep(ROMEO, "c")
+    assert memory.known(ROMEO, OURS, "b", "c") == "c"
+    assert len(memory.repeats) == 1

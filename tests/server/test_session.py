@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kqq.errors import StoreError
+from kqq.server import session as session_module
 from kqq.server.config import Config
 from kqq.server.friends import Friends, make_friends
 from kqq.server.inbox import Inbox
@@ -449,3 +450,97 @@ async def test_what_has_arrived_is_settled_before_the_end(house: House, ends: st
     newer = house.open(ROMEO, place=WORK)
     assert house.sessions.all() == [newer]
     assert house.take(newer) == ["1"]
+
+
+# --- requests over HTTP with numbers used once ---------------------------------------------------
+
+
+def fetch(house: House, session: Session, number: str) -> list[str]:
+    """Do as the handler of GetMsgEx does; return what each thing says."""
+    items = house.sessions.fetched(session, number)
+    if items is None:
+        session.fetched.items = items = tuple(house.sessions.take(session, 10))
+    return words(items)
+
+
+def lose(house: House, session: Session) -> None:
+    """Give back what the last answer brought, as when its connection breaks."""
+    house.sessions.give_back(session, session.fetched.items)
+
+
+async def test_the_same_number_brings_the_same(house: House, store: Store) -> None:
+    """Whether it was lost, delivered or neither; and what it brought is not taken again."""
+    session = house.open(ROMEO, place=HOME)
+    await house.send("0", "1")
+    house.open(JULIET)
+    assert fetch(house, session, "a") == ["10002 ONLINE", "0", "1"]
+    await house.send("2")
+    assert fetch(house, session, "a") == ["10002 ONLINE", "0", "1"]
+    lose(house, session)
+    assert fetch(house, session, "a") == ["10002 ONLINE", "0", "1"]
+    house.sessions.delivered(session, 2)
+    await store.delete_messages(ROMEO, 2)  # after that of `delivered`
+    assert fetch(house, session, "a") == ["10002 ONLINE", "0", "1"]
+    assert fetch(house, session, "b") == ["10002 ONLINE", "2"]
+    assert fetch(house, session, "c") == []
+
+
+async def test_another_number_says_that_the_last_has_arrived(house: House, store: Store) -> None:
+    """It is delivered then if it was not before; what was delivered costs no second deletion."""
+    session = house.open(ROMEO, place=HOME)
+    for number, text in enumerate("xyz"):
+        await house.send(text)
+        assert fetch(house, session, f"{number}") == [text]
+        lose(house, session)
+    assert [one.text for one in store.messages_after(ROMEO, 2, 9)] == ["z"]
+    assert house.inbox.start(ROMEO) == 2
+    assert fetch(house, session, "last") == []
+    assert house.inbox.start(ROMEO) == 3
+
+
+async def test_an_earlier_number_takes_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was held up on its way; so many of them are known."""
+    monkeypatch.setattr(session_module, "_EARLIER", 2)
+    session = house.open(ROMEO, place=HOME)
+    for number in "abc":
+        assert fetch(house, session, number) == []
+    await house.send("0")
+    assert fetch(house, session, "a") == fetch(house, session, "b") == []
+    assert fetch(house, session, "c") == ["0"]
+    assert fetch(house, session, "d") == []
+    assert fetch(house, session, "a") == []  # nobody knows it any more, and it is the last now
+    await house.send("1")
+    assert fetch(house, session, "a") == ["1"]
+
+
+@pytest.mark.parametrize("place", [HOME, WORK])
+@pytest.mark.parametrize("is_same", [True, False])
+async def test_a_number_after_one_more_sign_in(house: House, place: str, is_same: bool) -> None:
+    """The same brings the same; another may be that of another program, and says nothing."""
+    session = house.open(ROMEO, place=HOME)
+    await house.send("0")
+    assert fetch(house, session, "a") == ["0"]
+    lose(house, session)
+    session = house.open(ROMEO, place=place)
+    await house.send("1")
+    assert fetch(house, session, "a" if is_same else "b") == (["0"] if is_same else ["0", "1"])
+    lose(house, session)
+    assert fetch(house, session, "c") == (["1"] if is_same else [])
+    assert house.inbox.start(ROMEO) == (1 if is_same else 2)
+
+
+async def test_a_session_on_a_connection_forgets_what_was_fetched(house: House) -> None:
+    """Then, or when the session over HTTP has ended, the same number asks anew."""
+    for ends in (True, False):
+        session = house.open(ROMEO, place=HOME)
+        await house.send("0")
+        assert fetch(house, session, "a") == ["0"]
+        house.sessions.delivered(session, session.cursor)
+        if ends:
+            house.sessions.close(session, "signed out")
+        else:
+            house.open(ROMEO)
+        session = house.open(ROMEO, place=HOME)
+        assert fetch(house, session, "a") == []

@@ -332,7 +332,13 @@ HEADS: dict[str, tuple[Field, ...]] = {
         _CMD,
         _head(
             "seq",
-            described("SEQ", DIGITS, "number of the push, by the server's own count", "D", "INF"),
+            described(
+                "SEQ",
+                DIGITS,
+                "number of the push; that of a message has ten digits, the same if it comes again",
+                "?",
+                "OURS",
+            ),
         ),
         _UIN,
         _head(

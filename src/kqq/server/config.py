@@ -241,6 +241,10 @@ class Config:
     """Seconds in which the very same line of a command that must not be done twice gets the
     answer that is remembered, because some clients send again what was not answered at once."""
 
+    repeat_time_unique: float = setting(900.0, live=True, low=0)
+    """The same for a line whose `SEQ` has ten digits, by which a client says that it uses each
+    number once: it may send again what was not answered before its connection was cut."""
+
     # --- addresses and HTTP ----------------------------------------------------------------------
 
     same_address: tuple[Network, ...] = setting((), live=True)

@@ -20,6 +20,7 @@ from kqq.server.inbox import InboxFull, NoSuchReceiver, NotFriends, TextTooLong
 from kqq.server.journal import Step
 from kqq.server.limits import Rates, address_key
 from kqq.server.logs import event
+from kqq.server.repeats import is_unique
 from kqq.server.requests import NotAsked, RequestRefused
 
 logger = logging.getLogger("kqq.dispatch")
@@ -80,9 +81,9 @@ def dispatch(context: Context, message: Command | Unreadable) -> Dispatched:
         _note(context, message.uin, Step.EARLY, command=message.command)
         metrics.refused["not_signed_in"] += 1
         return Dispatched(refusal(message, NOT_SIGNED_IN), is_nonsense=True)
-    repeats, line = context.services.repeats, message.line
+    repeats, line, unique = context.services.repeats, message.line, is_unique(message.seq)
     if message.spec.once and line is not None:
-        remembered = repeats.recall(message.uin, line.text)
+        remembered = repeats.recall(message.uin, line.text, unique=unique)
         if remembered is not None and not _has_failed(remembered):
             return Dispatched(remembered)
     try:
@@ -94,7 +95,7 @@ def dispatch(context: Context, message: Command | Unreadable) -> Dispatched:
     if message.spec.once and line is not None and not isinstance(answer, Failure):
         stored = answer.stored if isinstance(answer, After) else None
         final = answer.reply if isinstance(answer, After) else None
-        repeats.remember(message.uin, line.text, answer, stored=stored, final=final)
+        repeats.remember(message.uin, line.text, answer, unique=unique, stored=stored, final=final)
     return Dispatched(answer, is_early)
 
 

@@ -30,7 +30,7 @@ from kqq.server.handlers import After, Context, Peer, Services, Taken, push
 from kqq.server.journal import Attempt, Step
 from kqq.server.logs import event
 from kqq.server.outgoing import Outgoing
-from kqq.server.session import Item, Session
+from kqq.server.session import Item, Session, StatusChange
 from kqq.server.store import Stored
 
 logger = logging.getLogger("kqq.phones")
@@ -84,7 +84,7 @@ class Phone(asyncio.Protocol):
         self._sign_in: Timer | None = None
         self._slowed: Timer | None = None  # it has said more than it may for now
         self._greeted: Session | None = None  # pushes begin after its sign-in was answered
-        self._pushes = 0
+        self._statuses = 0  # pushed so far
         self._looking: Timer | None = None  # whether messages have arrived
 
     # --- what asyncio calls
@@ -351,9 +351,9 @@ class Phone(asyncio.Protocol):
         most = 1 if self._connection.old_habits else self._config.take_limit
         items = self._services.sessions.take(session, most)
         for item in items:
-            self._pushes += 1
+            self._statuses += isinstance(item, StatusChange)
             try:
-                self._say(push(item, self._pushes, session.uin), (item,))
+                self._say(push(item, self._statuses, session.uin), (item,))
             except LocalProtocolError as error:
                 # Nothing that was accepted should come to this; if it does, the rest goes out.
                 event(logger, logging.ERROR, "cannot be pushed", error=error,

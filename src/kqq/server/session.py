@@ -8,7 +8,7 @@ found by the address it was opened from and its number (HACK), and ends after a 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from kqq.server.clock import Clock, Timer
@@ -28,6 +28,25 @@ class StatusChange:
 
 
 Item = Stored | StatusChange
+
+
+_EARLIER = 32
+"""Requests over HTTP whose numbers are known again; more are not on their way at once."""
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What the last answer over HTTP brought whose request had a number used once.
+
+    `number` is that of the request, `items` is what it brought, `earlier` are the numbers before
+    it: a request that was held up on its way must not be taken for the next. `is_theirs` is false
+    once somebody has signed in since, who may be another program.
+    """
+
+    number: str = ""
+    items: tuple[Item, ...] = ()
+    earlier: tuple[str, ...] = ()
+    is_theirs: bool = True
 
 
 @dataclass(eq=False, slots=True)
@@ -54,6 +73,8 @@ class Session:
     settle: Callable[[], None] | None = None
     """Over HTTP: have what the last answer brought be marked as delivered, or given back. It is
     called before more is taken, and before the session ends for good."""
+    fetched: Fetched = field(default_factory=Fetched)
+    """Over HTTP, what the last answer brought, where requests have numbers that are used once."""
     expiry: Timer | None = None
     is_open: bool = True
 
@@ -112,7 +133,8 @@ class Sessions:
         """Sign somebody in; an older session of the same account ends.
 
         Where it is the same connection, or over HTTP the same place, that signs in again (SET_MQQ
-        does before each command), the new session goes on where the older one was.
+        does before each command), the new session goes on where the older one was. Over HTTP what
+        the last answer brought can be had again from another place, too.
         """
         older, now = self._of.get(uin), self._clock.now()
         goes_on = older is not None and older.is_of(wake, place)
@@ -124,6 +146,8 @@ class Sessions:
         self._of[uin] = session
         if place is not None:
             self._await_expiry(session)
+            if older is not None:
+                session.fetched = replace(older.fetched, is_theirs=False)
         if older is not None:
             if goes_on:
                 session.cursor, session.stale = older.cursor, older.stale
@@ -183,6 +207,28 @@ class Sessions:
                 session.cursor = min(session.cursor, item.id - 1)
             elif item.uin not in session.stale:
                 session.stale[item.uin] = self._presence.seen_by(session.uin, item.uin)
+
+    def fetched(self, session: Session, number: str) -> tuple[Item, ...] | None:
+        """Over HTTP, return what a request with a number used once brought; None if it is new.
+
+        A new one says that the last answer has arrived, unless somebody has signed in since it was
+        given. The caller has settled it before, and says in `session.fetched` what the new brings.
+        """
+        fetched = session.fetched
+        if number in fetched.earlier:
+            return ()
+        last = max((item.id for item in fetched.items if isinstance(item, Stored)), default=0)
+        if number == fetched.number and fetched.items:
+            session.cursor = max(session.cursor, last)
+            fetched.is_theirs = True
+            return fetched.items
+        if number != fetched.number:
+            if fetched.is_theirs and session.cursor < last:  # it was given back
+                session.cursor = last
+                self.delivered(session, last)
+            fetched.earlier = (*fetched.earlier, fetched.number)[-_EARLIER:]
+        fetched.number, fetched.items, fetched.is_theirs = number, (), True
+        return None
 
     def delivered(self, session: Session, last: int) -> None:
         """Say that all messages up to the id `last` have arrived; they are deleted."""

@@ -19,9 +19,9 @@ def poll(uin: int, *, ver: str = "1.4", seq: int = 300) -> str:
     return f"VER={ver}&CMD=GetMsgEx&SEQ={seq}&UIN={uin}"
 
 
-async def post_and_leave(stage: Stage, line: str) -> MemoryLink:
+async def post_and_leave(stage: Stage, line: str, host: str = HOME) -> MemoryLink:
     """Send a line over HTTP and read nothing of what it is answered."""
-    link = stage.link((HOME, 50000))
+    link = stage.link((host, 50000))
     link.stop_reading()
     await link.send(f"POST / HTTP/1.1\r\nContent-Length: {len(line)}\r\n\r\n{line}".encode())
     await stage.idle()
@@ -42,6 +42,11 @@ async def fetch(stage: Stage, uin: int, host: str = HOME) -> str:
     return answer.removeprefix(head).removesuffix("\r\n")
 
 
+def texts(answer: str) -> list[str]:
+    """Return the texts in an answer."""
+    return answer.strip().partition("&MG=")[2].split(",")[:-1]
+
+
 async def put(stage: Stage, sender: int, to: int, *texts: str, kind: Kind = Kind.MESSAGE) -> None:
     """Have things wait for somebody."""
     for text in texts:
@@ -60,7 +65,7 @@ async def test_message(stage: Stage) -> None:
     line = request("CLTMSG", ROMEO, f"UN={JULIET}&MG=hello%2C world%0D%0a=&x", seq=203)
     assert await romeo.ask(line) == "VER=1.1&CMD=CLTMSG&SEQ=203&UIN=10001&RES=0"
     assert await juliet.hear() == (
-        "VER=1.1&CMD=Server_Msg&SEQ=2&UIN=10002&RES=0&MN=1&MT=9&UN=10001"
+        "VER=1.1&CMD=Server_Msg&SEQ=1000000001&UIN=10002&RES=0&MN=1&MT=9&UN=10001"
         "&MG=hello%2c world%0D%0a=%26x"
     )
 
@@ -328,6 +333,170 @@ async def test_deletion_takes_its_time(stage: Stage) -> None:
     assert stage.store.count_messages(ROMEO, 9) == 0
 
 
+# --- over HTTP with numbers used once ------------------------------------------------------------
+
+X, Y, Z = 2_000_000_001, 2_000_000_002, 1_999_999_999
+CAFE = "198.51.100.7"
+
+
+async def ours(stage: Stage, seq: int, host: str = HOME) -> str:
+    """Fetch with a number of ten digits; return all after `RES=0`."""
+    answer = await stage.post(poll(ROMEO, seq=seq), host)
+    head = f"VER=1.1&CMD=GETMSGEX&SEQ={seq}&UIN={ROMEO}&RES=0&"
+    assert answer.startswith(head), answer
+    return answer.removeprefix(head).removesuffix("\r\n")
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_the_same_line_gets_the_same_answer(stage: Stage, is_lost: bool) -> None:
+    """Whether the system saw the first acknowledged or not, and whatever came since; no other."""
+    await sign_in_over_http(stage, ROMEO)
+    await put(stage, JULIET, ROMEO, "a", "b")
+    await stage.sign_in(JULIET)
+    if is_lost:
+        link = await post_and_leave(stage, poll(ROMEO, seq=X))
+        link.reset()
+        await stage.idle()
+    else:
+        assert (await ours(stage, X)).endswith("&MG=10,a,b,")
+        assert stage.store.count_messages(ROMEO, 9) == 0
+    await put(stage, JULIET, ROMEO, "c")
+    for _ in range(3):
+        assert (await ours(stage, X)).endswith("&MG=10,a,b,")
+    assert stage.store.count_messages(ROMEO, 9) == 1
+    # A status may be told twice: what somebody is does not change by that.
+    assert texts(await ours(stage, Y)) == (["10", "c"] if is_lost else ["c"])
+    assert await ours(stage, Z) == "MN=0"
+    assert stage.store.count_messages(ROMEO, 9) == 0
+
+
+async def test_lost_any_number_of_times(stage: Stage) -> None:
+    """The same answer comes until the next number says that it was read."""
+    await sign_in_over_http(stage, ROMEO)
+    await put(stage, JULIET, ROMEO, "a")
+    for _ in range(3):
+        link = await post_and_leave(stage, poll(ROMEO, seq=X))
+        await put(stage, JULIET, ROMEO, "later")
+        link.reset()
+        await stage.idle()
+    assert stage.store.count_messages(ROMEO, 9) == 4
+    assert texts(await ours(stage, X)) == ["a"]
+    assert texts(await ours(stage, Y)) == ["later"] * 3
+    assert await ours(stage, Z) == "MN=0"
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+async def test_another_number_says_that_the_answer_has_arrived(stage: Stage, is_open: bool) -> None:
+    """Though no system has said so: its connection broke, or is still open."""
+    await sign_in_over_http(stage, ROMEO)
+    await put(stage, JULIET, ROMEO, "a")
+    link = await post_and_leave(stage, poll(ROMEO, seq=X))
+    if not is_open:
+        link.reset()
+        await stage.idle()
+    assert stage.store.count_messages(ROMEO, 9) == 1
+    await put(stage, JULIET, ROMEO, "b")
+    assert texts(await ours(stage, Y)) == ["b"]
+    assert stage.store.count_messages(ROMEO, 9) == 0
+    link.start_reading()
+    await stage.advance(1.0)
+    assert await ours(stage, Z) == "MN=0"
+
+
+async def test_statuses_only(stage: Stage) -> None:
+    """What the same line brings again are the statuses of then; those of now come after."""
+    await sign_in_over_http(stage, ROMEO)
+    juliet = await stage.sign_in(JULIET)
+    link = await post_and_leave(stage, poll(ROMEO, seq=X))
+    await juliet.ask(request("Change_Stat", JULIET, "ST=30"))
+    await stage.idle()
+    link.reset()
+    await stage.idle()
+    assert (await ours(stage, X)).endswith("&MG=10,")
+    assert (await ours(stage, Y)).endswith("&MG=30,")
+    assert await ours(stage, Z) == "MN=0"
+
+
+async def test_an_answer_that_brought_nothing_is_not_kept(stage: Stage) -> None:
+    """The same line then asks anew."""
+    await sign_in_over_http(stage, ROMEO)
+    assert await ours(stage, X) == "MN=0"
+    await put(stage, JULIET, ROMEO, "a")
+    assert texts(await ours(stage, X)) == ["a"]
+    assert texts(await ours(stage, X)) == ["a"]
+    assert await ours(stage, Y) == "MN=0"
+
+
+async def test_a_request_that_was_held_up_takes_nothing(stage: Stage) -> None:
+    """One that comes after the next is not the next: nobody waits for its answer any more."""
+    await sign_in_over_http(stage, ROMEO)
+    await put(stage, JULIET, ROMEO, "a")
+    assert texts(await ours(stage, X)) == ["a"]
+    await put(stage, JULIET, ROMEO, "b")
+    link = await post_and_leave(stage, poll(ROMEO, seq=Y))
+    link.reset()
+    await stage.idle()
+    assert await ours(stage, X) == "MN=0"
+    assert texts(await ours(stage, Y)) == ["b"]
+    assert await ours(stage, Z) == "MN=0"
+    await put(stage, JULIET, ROMEO, "c")
+    assert await ours(stage, Y) == "MN=0"
+    assert texts(await ours(stage, X + 100)) == ["c"]
+
+
+async def test_short_numbers_say_nothing(stage: Stage) -> None:
+    """With them the same line asks anew, and another does not say that anything has arrived."""
+    await sign_in_over_http(stage, ROMEO)
+    await put(stage, JULIET, ROMEO, "a")
+    link = await post_and_leave(stage, poll(ROMEO, seq=300))
+    link.reset()
+    await stage.idle()
+    assert texts(await stage.post(poll(ROMEO, seq=301))) == ["a"]
+    assert texts(await stage.post(poll(ROMEO, seq=301))) == []
+
+
+@pytest.mark.parametrize("host", [HOME, CAFE])
+async def test_the_same_line_after_one_more_sign_in(stage: Stage, host: str) -> None:
+    """A client that lost its connection and signed in again is answered the same, anywhere."""
+    await sign_in_over_http(stage, ROMEO)
+    await put(stage, JULIET, ROMEO, "a")
+    assert texts(await ours(stage, X)) == ["a"]
+    await sign_in_over_http(stage, ROMEO, host)
+    await put(stage, JULIET, ROMEO, "b")
+    assert texts(await ours(stage, X, host)) == ["a"]
+    link = await post_and_leave(stage, poll(ROMEO, seq=Y), host)
+    link.reset()
+    await stage.idle()
+    await sign_in_over_http(stage, ROMEO, host)
+    assert texts(await ours(stage, Y, host)) == ["b"]
+    assert await ours(stage, Z, host) == "MN=0"
+    assert stage.store.count_messages(ROMEO, 9) == 0
+
+
+@pytest.mark.parametrize("host", [HOME, CAFE])
+async def test_another_number_after_one_more_sign_in(stage: Stage, host: str) -> None:
+    """Who has signed in may be another program, and know nothing of what was not acknowledged."""
+    await sign_in_over_http(stage, ROMEO)
+    await put(stage, JULIET, ROMEO, "a")
+    link = await post_and_leave(stage, poll(ROMEO, seq=X))
+    link.reset()
+    await stage.idle()
+    await sign_in_over_http(stage, ROMEO, host)
+    assert texts(await ours(stage, Y, host)) == ["a"]
+    assert await ours(stage, Z, host) == "MN=0"
+
+
+async def test_a_session_on_a_connection_has_nothing_of_it(stage: Stage) -> None:
+    """There messages are pushed, and the same line asks anew."""
+    await sign_in_over_http(stage, ROMEO)
+    await put(stage, JULIET, ROMEO, "a")
+    assert texts(await ours(stage, X)) == ["a"]
+    romeo = await stage.sign_in(ROMEO)
+    assert (await romeo.ask(poll(ROMEO, seq=X))).endswith("&RES=0&MN=0")
+    await sign_in_over_http(stage, ROMEO)
+    assert await ours(stage, X) == "MN=0"
+
+
 # --- on a connection -----------------------------------------------------------------------------
 
 
@@ -359,10 +528,21 @@ async def test_what_does_not_fit_is_pushed(stage: Stage) -> None:
 ])  # fmt: skip
 def test_pushed_message(kind: Kind, number: int) -> None:
     """`UN` at 7 and `MG` at 8, where ZNQQ and QQBot look for them; `MT` says what it is."""
-    item = Stored(1, JULIET, "a, b", kind)
-    assert push(item, 31, ROMEO).spec.write(push(item, 31, ROMEO)).decode() == (
-        f"VER=1.1&CMD=Server_Msg&SEQ=31&UIN=10001&RES=0&MN=1&MT={number}&UN=10002&MG=a%2c b"
+    made = push(Stored(1, JULIET, "a, b", kind), 31, ROMEO)
+    assert made.spec.write(made).decode() == (
+        f"VER=1.1&CMD=Server_Msg&SEQ=1000000001&UIN=10001&RES=0&MN=1&MT={number}&UN=10002&MG=a%2c b"
     )
+
+
+@pytest.mark.parametrize(("stored", "seq"), [
+    (1, "1000000001"), (999_999_999, "1999999999"),
+    (10**9, "1000000000"), (10**9 + 1, "1000000001"), (2**63 - 1, "1854775807"),
+])  # fmt: skip
+def test_number_of_a_pushed_message(stored: int, seq: str) -> None:
+    """Ten digits that fit into 31 bits, by what is stored and nothing else."""
+    made = [push(Stored(stored, JULIET, "hi"), count, ROMEO).seq for count in (1, 2)]
+    assert made == [seq, seq]
+    assert int(seq) < 2**31
 
 
 def test_pushed_status() -> None:

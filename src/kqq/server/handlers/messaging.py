@@ -19,6 +19,7 @@ from kqq.server.handlers.base import (
     on_wire,
     refusal,
 )
+from kqq.server.repeats import is_unique
 from kqq.server.session import Item, StatusChange
 from kqq.server.store import Kind
 
@@ -28,6 +29,8 @@ _STATUS = 99
 _ANSWER_BYTES = 8192
 """How long an answer to GetMsgEx may become before the rest waits for the next: phones have little
 memory. A single message may be longer."""
+_FIRST_NUMBER = 1_000_000_000
+"""The first `SEQ` of ten digits; the last that a message gets fits into 31 bits."""
 
 
 @handles(CltMsg)
@@ -45,15 +48,22 @@ def clt_msg(context: Context, message: CltMsg) -> Answer:
 def get_msg_ex(context: Context, message: GetMsgEx) -> Answer:
     """Give what waits: statuses first, then messages, oldest first; with nothing only `MN=0`.
 
+    Over HTTP a request with a number used once gets the same answer whenever it comes again.
+
     COMPAT(SET_MQQ): it skips empty texts and counts wrongly then, so an empty one is a blank.
     """
     services, session = context.services, context.session
     assert session is not None, "dispatch lets nobody in who is not signed in"
     if session.settle is not None:
         session.settle()
-    taken = services.sessions.take(session, services.config.take_limit)
-    items, rest = _that_fit(taken)
-    services.sessions.give_back(session, rest)
+    counts = context.place is not None and is_unique(message.seq)
+    items = services.sessions.fetched(session, message.seq) if counts else None
+    if items is None:
+        taken = services.sessions.take(session, services.config.take_limit)
+        items, rest = _that_fit(taken)
+        services.sessions.give_back(session, rest)
+        if counts:
+            session.fetched.items = items
     head = {"seq": message.seq, "uin": message.uin}
     if not items:
         return GetMsgExReply(**head, count=0)  # type: ignore[arg-type]
@@ -64,23 +74,28 @@ def get_msg_ex(context: Context, message: GetMsgEx) -> Answer:
         numbers=tuple(_sender(item) for item in items),
         texts=tuple(_text(item) or " " for item in items),
     )
-    return Taken(reply, session, tuple(items))
+    return Taken(reply, session, items)
 
 
-def _that_fit(items: list[Item]) -> tuple[list[Item], list[Item]]:
+def _that_fit(items: list[Item]) -> tuple[tuple[Item, ...], list[Item]]:
     room = _ANSWER_BYTES
     for count, item in enumerate(items):
         room -= len(escape(_text(item)).encode("utf-8", "surrogateescape")) + 1
         if room < 0 and count:
-            return items[:count], items[count:]
-    return items, []
+            return tuple(items[:count]), items[count:]
+    return tuple(items), []
 
 
-def push(item: Item, seq: int, uin: int) -> Push:
-    """Return the line that tells the session of `uin` an item."""
+def push(item: Item, count: int, uin: int) -> Push:
+    """Return the line that tells the session of `uin` an item; `count` numbers statuses.
+
+    OURS: a message has a number of ten digits, the same whenever it is pushed, so a client that was
+    cut off can tell what it is given again.
+    """
     if isinstance(item, StatusChange):
-        return UpdateStat(seq=str(seq), uin=uin, status=on_wire(item.status), number=item.uin)
-    return ServerMsg(seq=str(seq), uin=uin, type=_type(item), sender=item.sender, text=item.text)
+        return UpdateStat(seq=str(count), uin=uin, status=on_wire(item.status), number=item.uin)
+    seq = str(_FIRST_NUMBER + item.id % _FIRST_NUMBER)
+    return ServerMsg(seq=seq, uin=uin, type=_type(item), sender=item.sender, text=item.text)
 
 
 def _type(item: Item) -> int:
