@@ -154,19 +154,19 @@ def test_announcement_that_will_not_do(
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_status(live: Live) -> None:
+def test_health(live: Live) -> None:
     """What the server is and does."""
 
     async def work() -> None:
         anna = await live.sign_in(ANNA)
-        lines = (await live.do("status")).stdout.splitlines()
+        lines = (await live.do("health")).stdout.splitlines()
         assert re.fullmatch(r"kqq \S+, since 20\d\d-\d\d-\d\d \d\d:\d\d", lines[0])
         assert lines[1:] == [
             f"data {live.folder}",
             f"door kqq://127.0.0.1:{live.address.port}",
             "2 accounts, 1 signed in (0 over HTTP), 1 connection",
         ]
-        (found,) = objects(await live.do("status", "--json"))
+        (found,) = objects(await live.do("health", "--json"))
         assert (found["accounts"], found["sessions"]) == (2, {"connection": 1, "http": 0})
         await anna.close()
 
@@ -195,7 +195,7 @@ def test_spans(seconds: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("sessions",), ("kick", "10001"), ("announce", "x"), ("why", "10001"), ("status",)],
+    [("sessions",), ("kick", "10001"), ("announce", "x"), ("why", "10001"), ("health",)],
 )
 def test_no_server_is_exit_code_3(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """So that a script can tell it from a mistake; no folder is made for it."""

@@ -86,13 +86,13 @@ def test_real_server(tmp_path: Path) -> None:
     try:
         assert path.stat().st_mode & 0o777 == 0o600
         add(tmp_path / "data")
-        assert "1 account, 0 signed in" in kqq("status", *data).stdout
+        assert "1 account, 0 signed in" in kqq("health", *data).stdout
         server.kill()
         assert path.exists()
-        assert kqq("status", *data).exit_code == 3
+        assert kqq("health", *data).exit_code == 3
         assert kqq("account", "list", *data).stdout == "10001  never  Anna\n"
         server = Process(tmp_path / "data")
-        assert kqq("status", *data).exit_code == 0
+        assert kqq("health", *data).exit_code == 0
         server.stop()
         assert not path.exists()
     finally:
@@ -105,11 +105,11 @@ def test_socket_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     server = Process(tmp_path / "data")
     try:
         assert not (tmp_path / "data" / "admin.sock").exists()
-        assert kqq("status", "--data", str(tmp_path / "data")).exit_code == 0
+        assert kqq("health", "--data", str(tmp_path / "data")).exit_code == 0
         other = kqq("account", "list", "--data", str(tmp_path / "other"))
         assert other.exit_code == 2
         assert f"uses {tmp_path / 'data'}, not {tmp_path / 'other'}; leave out" in other.stderr
-        assert kqq("status").exit_code == 0
+        assert kqq("health").exit_code == 0
         server.stop()
         assert not (tmp_path / "ops.sock").exists()
     finally:
@@ -122,9 +122,9 @@ def test_long_folder(tmp_path: Path) -> None:
     server = Process(data)
     try:
         add(data)
-        assert kqq("status", "--data", str(data)).exit_code == 0
+        assert kqq("health", "--data", str(data)).exit_code == 0
         relative = os.path.relpath(data)
-        assert kqq("status", "--data", relative).exit_code == 0
+        assert kqq("health", "--data", relative).exit_code == 0
     finally:
         server.stop()
 
@@ -159,7 +159,7 @@ def test_server_that_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyP
     add(tmp_path)
     monkeypatch.setattr(reach, "_PATIENCE", 0.05)
     with claimed(tmp_path):
-        for arguments in (("account", "delete", "10001", "--yes"), ("status",)):
+        for arguments in (("account", "delete", "10001", "--yes"), ("health",)):
             result = kqq(*arguments, "--data", str(tmp_path))
             assert (result.exit_code, result.stdout) == (3, "")
             assert f"a server uses {tmp_path}, but none listens at" in result.stderr

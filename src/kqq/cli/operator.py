@@ -1,4 +1,4 @@
-"""What the operator of a running server asks and does: sessions, kick, announce, why, status."""
+"""What the operator of a running server asks and does: sessions, kick, announce, why, health."""
 
 import sys
 from collections.abc import Iterator
@@ -128,7 +128,7 @@ def _signed_in(one: dict[str, Any]) -> str:
 @main.command(short_help="Say what the running server is and does.")
 @json_option
 @data_option
-def status(*, as_json: bool, data: Path | None) -> None:
+def health(*, as_json: bool, data: Path | None) -> None:
     """Say what the running server is and does.
 
     Exit code 3 if none runs.
