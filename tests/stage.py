@@ -1,7 +1,10 @@
-"""Where servers are tried without a network: a clock moved by hand, connections in memory."""
+"""Where servers are tried without a network: a clock moved by hand, connections in memory.
+
+Clock and connections are those of `kqq.testing`; what is here looks deeper into a server, and
+speaks lines.
+"""
 
 import asyncio
-import heapq
 import itertools
 import os
 from collections import deque
@@ -16,10 +19,29 @@ from kqq.protocol import Line, LineBuffer
 from kqq.server import Config, Server
 from kqq.server.accounts import make_proof, password_md5
 from kqq.server.store import Account, Store
+from kqq.testing import PASSWORD, ManualClock, MemoryLink, MemoryTransport
+
+__all__ = [
+    "JULIET",
+    "MD5",
+    "PARIS",
+    "PASSWORD",
+    "ROMEO",
+    "WAIT",
+    "XP",
+    "ManualClock",
+    "MemoryLink",
+    "MemoryTransport",
+    "Stage",
+    "Wire",
+    "add_person",
+    "proof",
+    "request",
+    "sign_in_line",
+]
 
 WAIT = 10.0
 """Seconds after which something that was waited for is taken for lost; nothing waits so long."""
-PASSWORD = "secret"
 MD5 = password_md5(PASSWORD).upper()
 XP = "C4CA4238A0B92382"
 ROMEO, JULIET, PARIS = 10001, 10002, 10003
@@ -48,252 +70,6 @@ def request(command: str, uin: int, fields: str = "", *, seq: int = 201) -> str:
     """Return a line of 1.4 as phones wrote it after the sign-in."""
     more = f"&{fields}" if fields else ""
     return f"VER=1.4&CON=1&CMD={command}&SEQ={seq}&UIN={uin}&SID=&XP={XP}{more}"
-
-
-class _Timer:
-    def __init__(self, call: Callable[[], None]) -> None:
-        self.call: Callable[[], None] | None = call
-
-    def cancel(self) -> None:
-        self.call = None
-
-
-class ManualClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self._now = 1000.0
-        self._order = itertools.count()
-        self._timers: list[tuple[float, int, _Timer]] = []
-
-    def now(self) -> float:
-        """Return the seconds of this clock."""
-        return self._now
-
-    def date(self) -> float:
-        """Return the same as a date, some day in 2014."""
-        return 1_400_000_000.0 + self._now
-
-    def later(self, seconds: float, call: Callable[[], None]) -> _Timer:
-        """Call `call` when the clock was moved so far."""
-        timer = _Timer(call)
-        heapq.heappush(self._timers, (self._now + seconds, next(self._order), timer))
-        return timer
-
-    @property
-    def due(self) -> int:
-        """How many timers have not been cancelled or come due."""
-        return sum(timer.call is not None for _, _, timer in self._timers)
-
-    def advance(self, seconds: float) -> None:
-        """Move on; what comes due happens at its time, in order."""
-        until = self._now + seconds
-        while self._timers and self._timers[0][0] <= until:
-            self._now, _, timer = heapq.heappop(self._timers)
-            if timer.call is not None:
-                timer.call()
-        self._now = until
-
-
-class MemoryTransport(asyncio.Transport):
-    """The server's end of a connection in memory; it behaves as a socket's transport does."""
-
-    def __init__(self, protocol: asyncio.Protocol, link: "MemoryLink", peername: object) -> None:
-        super().__init__({"peername": peername})
-        self._loop = asyncio.get_running_loop()
-        self._protocol = protocol
-        self._link = link
-        self._incoming: deque[bytes] = deque()
-        self._eof = False
-        self._outgoing: deque[bytes] = deque()
-        self._high, self._low = 65536, 16384
-        self._is_full = False
-        self._is_reading = True
-        self._closing = False
-        self._said_all = False
-        self._over = False
-
-    # --- what a protocol calls
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Have another protocol go on."""
-        assert isinstance(protocol, asyncio.Protocol)
-        self._protocol = protocol
-
-    def can_write_eof(self) -> bool:
-        """Return that one side can be closed before the other."""
-        return True
-
-    def write_eof(self) -> None:
-        """Say no more once the client has taken what was written, but go on listening."""
-        self._said_all = True
-        self.flush()
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Hand `data` to the client, or keep it while the client does not read."""
-        if self._over or self._closing:
-            return
-        if self._link.is_broken:
-            self.break_off(ConnectionResetError("reset by peer"))
-            return
-        self._outgoing.append(bytes(data))
-        self.flush()
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Say when `pause_writing` and `resume_writing` are called."""
-        self._high = 65536 if high is None else high
-        self._low = self._high // 4 if low is None else low
-
-    def get_write_buffer_size(self) -> int:
-        """Return how many bytes the client has not taken."""
-        return sum(map(len, self._outgoing))
-
-    def pause_reading(self) -> None:
-        """Leave what the client sends where it is."""
-        assert self._is_reading, "paused twice"
-        self._is_reading = False
-
-    def resume_reading(self) -> None:
-        """Give the protocol what the client sends again."""
-        assert not self._is_reading, "resumed twice"
-        self._is_reading = True
-        self._loop.call_soon(self._deliver)
-
-    def is_reading(self) -> bool:
-        """Return whether the client's bytes reach the protocol."""
-        return self._is_reading and not self._closing
-
-    def is_closing(self) -> bool:
-        """Return whether `close` or `abort` was called."""
-        return self._closing
-
-    def close(self) -> None:
-        """Close once the client has taken what was written."""
-        if not self._closing:
-            self._closing = True
-            self.flush()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self.break_off(None)
-
-    # --- what the client's end calls
-
-    def arrive(self, data: bytes) -> None:
-        """Bring bytes from the client; b"" says that no more will come."""
-        if data:
-            self._incoming.append(data)
-        else:
-            self._eof = True
-        self._loop.call_soon(self._deliver)
-
-    def flush(self) -> None:
-        """Hand over what the client takes, and tell the protocol what became of the rest."""
-        while self._outgoing and self._link.is_taking:
-            self._link.arrive(self._outgoing.popleft())
-        left = self.get_write_buffer_size()
-        if left > self._high and not self._is_full:
-            self._is_full = True
-            self._protocol.pause_writing()
-        elif left <= self._low and self._is_full and not self._over:
-            self._is_full = False
-            self._protocol.resume_writing()
-        if self._said_all and not self._outgoing and not self._over:
-            self._said_all = False
-            self._link.arrive(b"")
-        if self._closing and not self._outgoing:
-            self.break_off(None)
-
-    def break_off(self, error: Exception | None) -> None:
-        """End the connection; what is under way is lost."""
-        if not self._over:
-            self._over = self._closing = True
-            self._outgoing.clear()
-            self._link.arrive(b"")
-            self._loop.call_soon(self._protocol.connection_lost, error)
-
-    def sever(self) -> None:
-        """The server's process is gone: its protocol is never called again."""
-        self._over = self._closing = True
-        self._outgoing.clear()
-        self._link.arrive(b"")
-
-    @property
-    def unread(self) -> int:
-        """Bytes of the client that the protocol has not been given."""
-        return sum(map(len, self._incoming))
-
-    def _deliver(self) -> None:
-        while self._incoming and self.is_reading():
-            data = self._incoming.popleft()
-            if len(data) > 65536:
-                self._incoming.appendleft(data[65536:])
-            self._protocol.data_received(data[:65536])
-        if self._eof and not self._incoming and self.is_reading():
-            self._eof = False
-            if not self._protocol.eof_received():
-                self.close()
-
-
-class MemoryLink:
-    """The client's end of a connection in memory; a `kqq.client.Transport`.
-
-    `writes` holds what came, one item for each write of the server that was not received yet.
-    `is_broken` makes the server's next write fail, since only that tells it of the break.
-    """
-
-    def __init__(self, protocol: asyncio.Protocol, peername: object = None) -> None:
-        self.is_taking = True
-        self.is_broken = False
-        self.writes: deque[bytes] = deque()
-        self._news = asyncio.Event()
-        self.server = MemoryTransport(protocol, self, peername)
-        protocol.connection_made(self.server)
-
-    async def send(self, data: bytes) -> None:
-        """Send `data`."""
-        self.server.arrive(data)
-
-    async def receive(self) -> bytes:
-        """Return what one write of the server brought."""
-        while not self.writes:
-            self._news.clear()
-            await self._news.wait()
-        if not self.writes[0]:
-            return b""
-        return self.writes.popleft()
-
-    async def close(self) -> None:
-        """Stop talking and listening."""
-        self.is_taking = True  # what still comes is lost, but no longer in the server's way
-        self.end()
-        self.server.flush()
-
-    def end(self) -> None:
-        """Say no more, but go on listening."""
-        self.server.arrive(b"")
-
-    def stop_reading(self) -> None:
-        """Leave what the server writes in its buffer."""
-        self.is_taking = False
-
-    def start_reading(self) -> None:
-        """Take what the server wrote."""
-        self.is_taking = True
-        self.server.flush()
-
-    def reset(self) -> None:
-        """Break the connection, as a phone does that loses its network."""
-        self.server.break_off(ConnectionResetError("reset by peer"))
-
-    def arrive(self, data: bytes) -> None:
-        """Take what the server wrote; b"" is its end."""
-        self.writes.append(data)
-        self._news.set()
-
-    def is_over(self) -> bool:
-        """Whether the server has ended the connection, and all it said before was received."""
-        return bool(self.writes) and not self.writes[0]
 
 
 class Wire:

@@ -22,6 +22,13 @@ class Door(HostPort):
     LOWEST_PORT = 0
 
 
+class Way(HostPort):
+    """Something with many schemes."""
+
+    SCHEME = "x"
+    OTHER_SCHEMES = ("y", "z")
+
+
 def test_kinds_of_address_are_not_equal() -> None:
     """A door is no target, though host and port be the same."""
     target: object = Target("a", 1)
@@ -81,10 +88,47 @@ def test_all_schemes_are_told() -> None:
     """Whoever writes a wrong one sees which there are."""
     with pytest.raises(ConfigError, match="write kqq://HOST:PORT or kqqs://HOST:PORT, for example"):
         Door.parse("tcp://a:1")
+    with pytest.raises(ConfigError, match="write x://HOST:PORT, y://HOST:PORT or z://HOST:PORT, "):
+        Way.parse("tcp://a:1")
 
 
-@pytest.mark.parametrize("host", ["a..b", "x" * 64, "."])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a..b",
+        "x" * 64,
+        ".",
+        "a b",
+        "a@b",
+        "a?b",
+        "a\0b",
+        "a\x1b[2Jb",
+        "a\u202eb",
+        "a\u200bb",
+        "a\n",
+    ],
+)
 def test_a_host_that_is_no_name_is_told(host: str) -> None:
-    """What the system could not even look up is a wrong address."""
-    with pytest.raises(ConfigError, match="is no host name"):
+    """What the system could not look up, or would look like another, is a wrong address."""
+    with pytest.raises(ConfigError, match=r"is no host name|is not an address; write") as caught:
         Target.parse(f"tcp://{host}:1")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("host", ["localhost", "qq_1.example.", "小波.example", "192.0.2.1"])
+def test_a_name_may_be_in_any_script(host: str) -> None:
+    """Whatever can be looked up is kept as it is written."""
+    assert Target.parse(f"tcp://{host}:1").host == host
+
+
+@pytest.mark.parametrize("host", ["::1", "fe80::1%eth0", "::ffff:192.0.2.1", "2001:DB8::"])
+def test_an_address_in_brackets_is_kept(host: str) -> None:
+    """With a zone or without."""
+    assert Target.parse(f"tcp://[{host}]:1").host == host
+
+
+@pytest.mark.parametrize("host", ["localhost", "::1::", "fe80::1%\x1b[2J", "192.0.2.1", ":"])
+def test_brackets_are_for_ipv6(host: str) -> None:
+    """Nothing else may stand in them."""
+    with pytest.raises(ConfigError, match="is no IPv6 address"):
+        Target.parse(f"tcp://[{host}]:1")

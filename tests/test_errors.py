@@ -17,11 +17,13 @@ PARENTS = {
     "Refused": "CommandError",
     "ConnectionLost": "KQQError",
     "TimedOut": "KQQError",
+    "DiscoveryError": "KQQError",
     "PlayError": "KQQError",
     "AccountError": "KQQError",
     "ConfigError": "KQQError",
     "UnexpectedReply": "ProtocolError",
     "StoreError": "KQQError",
+    "PictureError": "KQQError",
 }
 
 

@@ -1,5 +1,6 @@
 """Addresses as people write them: `tcp://HOST:PORT` to connect to, `kqq://HOST:PORT` to open."""
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -10,6 +11,7 @@ _ADDRESS = re.compile(
     r"(?P<scheme>\w+)://(?:\[(?P<ip6>[^\]]+)\]|(?P<host>[^:/\[\]]+)):(?P<port>\d{1,5})/?", re.ASCII
 )
 _HIGHEST_PORT = 65535
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,36 @@ class HostPort:
             or not cls.LOWEST_PORT <= int(found["port"]) <= _HIGHEST_PORT
         ):
             free = "" if cls.LOWEST_PORT else " (port 0 picks a free one)"
+            *first, last = (f"{scheme}://HOST:PORT" for scheme in schemes)
+            ways = f"{', '.join(first)} or {last}" if first else last
             raise ConfigError(
-                f"{text!r} is not an address; "
-                f"write {' or '.join(f'{scheme}://HOST:PORT' for scheme in schemes)}, "
+                f"{text!r} is not an address; write {ways}, "
                 f"for example {cls.SCHEME}://127.0.0.1:14000{free}"
             )
         host = found["ip6"] or found["host"]
-        try:
-            host.encode("idna")
-        except UnicodeError as error:
-            raise ConfigError(f"{text!r} is not an address: {host!r} is no host name") from error
+        if not (_is_ip6(host) if found["ip6"] else _is_name(host)):
+            what = "IPv6 address" if found["ip6"] else "host name"
+            raise ConfigError(f"{text!r} is not an address: {host!r} is no {what}")
         return cls(host, int(found["port"]), found["scheme"])
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
+
+
+def _is_name(host: str) -> bool:
+    """Whether the system could look `host` up, and nothing in it misleads who reads it."""
+    try:
+        name = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return False
+    return host.isprintable() and _NAME.fullmatch(name) is not None
+
+
+def _is_ip6(host: str) -> bool:
+    """Whether `host` is an address, with a zone such as `%eth0` or without."""
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return host.isprintable()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kqq.client.settings import (
+    DEFAULT_SERVER,
     AccountSettings,
     Settings,
     load,
@@ -193,6 +194,17 @@ def test_servers_have_an_order() -> None:
     assert dataclasses.replace(account, last=other).in_order() == (FIRST, SECOND)
     listed = dataclasses.replace(account, last=other, discover="http://192.0.2.7:8000")
     assert listed.in_order() == (other, FIRST, SECOND)
+
+
+def test_the_home_of_an_account_stays_the_same() -> None:
+    """It is the first server, or where the servers are listed, whichever answers."""
+    listed = AccountSettings(uin=10001, discover="http://kqq.example:8000/servers", last=SECOND)
+    assert AccountSettings(uin=10001, servers=(FIRST, SECOND), last=SECOND).home == FIRST
+    assert listed.home == Address("kqq.example", 8000, "http")
+    assert dataclasses.replace(listed, discover="https://[::1]/").home == Address(
+        "::1", 443, "https"
+    )
+    assert AccountSettings(uin=10001).home == DEFAULT_SERVER
 
 
 # --- writing

@@ -1,119 +1,120 @@
-"""How bytes travel: addresses, real TCP, and a transport that shows its lines."""
+"""How lines travel: one way in for all schemes, and a transport that shows its lines."""
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import deque
+from pathlib import Path
 
 import pytest
 
-from kqq.client.transport import Address, Tcp, Watched
-from kqq.errors import ConfigError, ConnectionLost
+import chains
+import secured
+from kqq.client.transport import (
+    Address,
+    Http,
+    Tcp,
+    Transport,
+    Watched,
+    make_trust,
+    open_transport,
+)
+from kqq.errors import ConnectionLost
 from kqq.protocol import Line
+from kqq.server import Config, Listen, Server
+from serving import quiet_port
+from strangers import Then, stranger
+
+LOGOUT = b"VER=1.4&CON=1&CMD=Logout&SEQ=1&UIN=10001&SID=&XP=\r\n"
+ANSWER = b"VER=1.1&CMD=LOGOUT&SEQ=1&UIN=10001&RES=0\r\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "host", "port"),
+    ("scheme", "kind", "pushes"),
     [
-        ("tcp://127.0.0.1:14000", "127.0.0.1", 14000),
-        ("tcp://chat.example:1/", "chat.example", 1),
-        ("tcp://[::1]:65535", "::1", 65535),
+        ("tcp", Tcp, True),
+        ("kqq", Tcp, True),
+        ("kqqs", Tcp, True),
+        ("http", Http, False),
+        ("https", Http, False),
     ],
 )
-def test_an_address_is_read(text: str, host: str, port: int) -> None:
-    """Host and port come out, with brackets around IPv6."""
-    assert Address.parse(text) == Address(host, port)
-    assert str(Address.parse(text)) == text.rstrip("/")
-
-
-def test_a_wrong_address_says_how_to_write_one() -> None:
-    """An address that is none is ConfigError, with the way to write one."""
-    with pytest.raises(ConfigError, match=r"tcp://HOST:PORT"):
-        Address.parse("127.0.0.1:14000")
-
-
-@asynccontextmanager
-async def _peer() -> AsyncIterator[tuple[Tcp, asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Give a connected transport and the other end's streams."""
-    met: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Future()
-
-    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        met.set_result((reader, writer))
-
-    server = await asyncio.start_server(meet, "127.0.0.1", 0)
-    address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
-    transport = await Tcp.connect(address)
-    reader, writer = await met
-    try:
-        yield transport, reader, writer
-    finally:
-        await transport.close()
-        writer.close()
-        server.close()
-        await server.wait_closed()
-
-
-async def test_bytes_travel_both_ways() -> None:
-    """What one end sends the other gets, and the end of the stream is empty bytes."""
-    async with _peer() as (transport, reader, writer):
-        await transport.send(b"VER=1.4\r\n")
-        assert await reader.readline() == b"VER=1.4\r\n"
-        writer.write(b"VER=1.1\r\n")
-        assert await transport.receive() == b"VER=1.1\r\n"
-        writer.close()
-        assert await transport.receive() == b""
+async def test_every_scheme_opens_a_transport(
+    tmp_path: Path, scheme: str, kind: type, *, pushes: bool
+) -> None:
+    """Whatever the scheme, a line goes to the server and its reply comes back."""
+    shown = secured.make(tmp_path, chains.HERE)
+    trusted = tmp_path / "authority.pem"
+    trusted.write_text(chains.AUTHORITY)
+    doors = (Listen("127.0.0.1", 0), Listen("127.0.0.1", 0, "kqqs"))
+    config = Config(data=tmp_path, listen=doors, certificate=shown.certificate, key=shown.key)
+    async with Server(config) as server:
+        port = server.listening[scheme in ("kqqs", "https")].port
+        address = Address.parse(f"{scheme}://127.0.0.1:{port}")
+        transport = await open_transport(address, trust=make_trust(trusted))
+        assert isinstance(transport, kind)
+        assert transport.pushes is pushes
+        for _ in range(2):
+            await transport.send(LOGOUT)
+            assert await transport.receive() == ANSWER
         await transport.close()
         await transport.close()
+        await secured.until(server, 0)
 
 
-async def test_a_reset_connection_is_an_exception() -> None:
-    """A connection that the other end resets raises ConnectionLost, reading, writing, closing."""
-    async with _peer() as (transport, _, writer):
-        sock = writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        writer.transport.abort()
-        with pytest.raises(
-            ConnectionLost, match="the connection is lost: Connection reset by peer"
-        ):
-            await transport.receive()
-        with pytest.raises(ConnectionLost, match="the connection is lost"):
-            await transport.send(b"x" * 65536)
+@pytest.mark.parametrize("scheme", ["tcp", "kqqs", "http", "https"])
+async def test_an_address_where_nobody_is_shows_at_once(scheme: str) -> None:
+    """All schemes connect when they are opened, so that the next address can be tried."""
+    with pytest.raises(ConnectionLost, match="Connection refused"):
+        await open_transport(Address("127.0.0.1", quiet_port(), scheme))
 
 
-async def test_nobody_there_says_so() -> None:
-    """A port where nobody listens is ConnectionLost with the system's reason and what to do."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        with pytest.raises(ConnectionLost, match="Connection refused; is a server running there"):
-            await Tcp.connect(Address("127.0.0.1", port))
+@pytest.mark.parametrize("scheme", ["kqqs", "https"])
+async def test_the_time_to_connect_is_the_callers(scheme: str) -> None:
+    """Who has more addresses to try waits less for each."""
+    async with stranger(b"", Then.WAIT) as port:
+        with pytest.raises(ConnectionLost, match=r"did not answer within 0\.05 s"):
+            await open_transport(Address("127.0.0.1", port, scheme), timeout=0.05)
 
 
-async def test_a_name_that_is_none_says_so() -> None:
-    """A host that cannot be looked up is ConnectionLost, too."""
-    with pytest.raises(ConnectionLost, match=r"cannot connect to tcp://999\.1\.1\.1:1"):
-        await Tcp.connect(Address("999.1.1.1", 1))
+class Script:
+    """A transport that gives pieces, and keeps what is sent."""
 
+    def __init__(self, *pieces: bytes, pushes: bool = True) -> None:
+        self.pushes = pushes
+        self.pieces = deque(pieces)
+        self.sent = b""
+        self.is_closed = False
 
-async def test_a_server_that_never_answers_is_given_up() -> None:
-    """Connecting takes a bounded time."""
-    with pytest.raises(ConnectionLost, match="did not answer within 0 s"):
-        await Tcp.connect(Address("127.0.0.1", 1), timeout=0.0)
+    async def send(self, data: bytes) -> None:
+        """Keep it."""
+        self.sent += data
+
+    async def receive(self) -> bytes:
+        """Give the next piece."""
+        return self.pieces.popleft() if self.pieces else b""
+
+    async def close(self) -> None:
+        """Be closed."""
+        self.is_closed = True
 
 
 async def test_a_watched_transport_shows_whole_lines() -> None:
     """Lines are shown once they are whole, with their direction, and bytes pass unchanged."""
     seen: list[tuple[str, Line]] = []
-    async with _peer() as (transport, reader, writer):
-        watched = Watched(transport, lambda direction, line: seen.append((direction, line)))
-        await watched.send(b"VER=1.4&CMD=Log")
-        await watched.send(b"out\r\nVER=1.4\r\n")
-        assert await reader.readexactly(29) == b"VER=1.4&CMD=Logout\r\nVER=1.4\r\n"
-        writer.write(b"VER=1.1&RES=0\r\n")
-        assert await watched.receive() == b"VER=1.1&RES=0\r\n"
-        await watched.close()
-    assert [(direction, line.text) for direction, line in seen] == [
+    script = Script(b"VER=1.1&R", b"ES=0\r\nVER")
+    watched: Transport = Watched(script, lambda way, line: seen.append((way, line)))
+    await watched.send(b"VER=1.4&CMD=Log")
+    await watched.send(b"out\r\nVER=1.4\r\n")
+    assert script.sent == b"VER=1.4&CMD=Logout\r\nVER=1.4\r\n"
+    assert [await watched.receive() for _ in range(3)] == [b"VER=1.1&R", b"ES=0\r\nVER", b""]
+    await watched.close()
+    assert script.is_closed
+    assert [(way, line.text) for way, line in seen] == [
         (">", "VER=1.4&CMD=Logout"),
         (">", "VER=1.4"),
         ("<", "VER=1.1&RES=0"),
     ]
+
+
+@pytest.mark.parametrize("pushes", [False, True])
+def test_a_watched_transport_pushes_if_the_other_does(*, pushes: bool) -> None:
+    """Who looks at a transport cannot tell that it is watched."""
+    assert Watched(Script(pushes=pushes), lambda way, line: None).pushes is pushes

@@ -142,7 +142,7 @@ class Client:
         self._pace = pace or PollPace()
         self._hurry = asyncio.Event()
         self._beating: asyncio.Task[None] | None = None
-        self._spoke = 0.0
+        self._heard = 0.0
         # The phone began with 200 and two random digits, then counted (TIEBA).
         self._seq = randrange(200, 300)  # noqa: S311
 
@@ -376,8 +376,9 @@ class Client:
 
     async def call(self, request: Request[R]) -> R:
         """Say `request` and return its reply. Raises LocalProtocolError if it is being said."""
-        self._spoke = asyncio.get_running_loop().time()
-        return await self._exchange.call(request)
+        reply = await self._exchange.call(request)
+        self._heard = asyncio.get_running_loop().time()
+        return reply
 
     def events(self) -> AsyncIterator[Push]:
         """Give what the server sends unasked, as it comes; ends when the client is closed.
@@ -443,7 +444,7 @@ class Client:
         try:
             await work
         except NotSignedIn:
-            silence = asyncio.get_running_loop().time() - self._spoke
+            silence = asyncio.get_running_loop().time() - self._heard
             if lifetime and silence > lifetime:
                 error: KQQError = ConnectionLost(f"the session ran out after {silence:.0f} s")
             else:

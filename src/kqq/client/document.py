@@ -2,7 +2,7 @@
 
     found = read_config(body)
     found.servers    # (Address("192.0.2.7", 14000, "tcp"), ...), in the order to try
-    found.oddities   # ("SERERCONFIG_NUM is 5, but 4 servers are listed", ...)
+    found.oddities   # ("SERERCONFIG_NUM is 5, but 4 are listed", ...)
 
 Only one real one survives, of 2014 and as a copy from a web page (SEED). It breaks rules of its
 own, and copies of it break more. The keys and what their values are come from the catalogue.
@@ -94,9 +94,11 @@ def read_config(body: bytes, charset: str | None = None) -> FoundServers:
     odd = _Oddities()
     raw = _fields(_without_markup(_decoded(body, charset, odd), odd), odd)
     values = _values(raw, odd)
+    before = len(odd.all())
     servers = _servers(values, odd)
     if not servers:
-        why = f" that can be used ({'; '.join(odd.all()[:3])})" if values["addresses"] else ""
+        whys = "; ".join(odd.all()[before : before + 3])
+        why = f" that can be used ({whys})" if values["addresses"] else ""
         raise DiscoveryError(
             f"the document lists no server{why}; ask whoever runs the server for its address"
         )
@@ -140,6 +142,8 @@ _CODECS = {
     "utf-16-le": "utf-16-le",
 }
 """Charsets that a sender is believed, and what they are read as."""
+_NO_TEXT = re.compile("[\udc80-\udcff]")
+_NO_ASCII = re.compile("[^\0-\x7f]")
 _TAG = re.compile(r"<[A-Za-z!?/][^<>]*>")
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});")
@@ -185,7 +189,7 @@ def _fitting(body: bytes, said: str) -> str:
     if said.startswith("utf-16"):
         return said
     text = body.decode("utf-8", "surrogateescape")
-    if 2 * _bad(text) <= sum(sign > "\x7f" for sign in text):
+    if 2 * _bad(text) <= len(_NO_ASCII.findall(text)):
         return "utf-8"  # of Chinese in another code most bytes would be bad
     for codec in (said, "gb18030"):
         if codec not in ("", "utf-8") and not _bad(body.decode(codec, "surrogateescape")):
@@ -194,7 +198,7 @@ def _fitting(body: bytes, said: str) -> str:
 
 
 def _bad(text: str) -> int:
-    return sum("\udc80" <= sign <= "\udcff" for sign in text)
+    return len(_NO_TEXT.findall(text))
 
 
 def _errors(codec: str) -> str:
@@ -215,7 +219,7 @@ def _without_markup(text: str, odd: _Oddities) -> str:
                 "network want you to sign in first?"
             )
         odd.add("it is inside a web page, whose tags are left out")
-        text = _TAG.sub("", text)
+        text = _TAG.sub("", _TITLE.sub("", text))
     plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     if plain != text:
         odd.add("signs are written as in the source of a web page, such as &amp; for &")
@@ -261,7 +265,9 @@ def _fields(text: str, odd: _Oddities) -> dict[str, str]:
         if declared is None:
             odd.add(f"{key[1]} is no field we know")
             continue
-        if key[1] != declared.key:
+        if key[1].upper() == declared.key != key[1]:
+            odd.add("keys are not in capital letters")
+        elif key[1] != declared.key:
             odd.add(f"{declared.key} is written {key[1]}")
         if declared.attribute in found:
             odd.add(f"{declared.key} stands there more than once; the first one counts")
@@ -329,22 +335,18 @@ _SCHEMES = {
     "http": "http",
     "https": "https",
 }
-"""What the schemes of a document are called here. Only `socket` and `http` were ever seen (SEED)."""
+"""What the schemes of a document are called here; only `socket` and `http` were seen (SEED)."""
 _KINDS = {"KQQTCP": ("tcp", "kqqs"), "KQQHTTP": ("http", "https")}
 _USUAL_PORTS = {"http": "80", "https": "443"}
 _ENTRY = re.compile(
     r"(?:([A-Za-z]+)://)?(\[[0-9A-Fa-f:.]+\]|[^/?#:@\[\]]+)(?::([0-9]{1,5}))?([/?#].*)?"
 )
-_ASCII_HOST = re.compile(r"[A-Za-z0-9._:-]+")
 _AFTER_SENTENCE = re.compile(r"(?<=[.!?。!?]),")
 
 
 def _servers(values: dict[str, Any], odd: _Oddities) -> tuple[Address, ...]:
     entries: tuple[str, ...] = values["addresses"] or ()
     kinds: tuple[str, ...] = values["types"] or ()
-    _compare(values, "count", len(entries), "servers", odd)
-    if kinds and len(kinds) != len(entries):
-        odd.add(f"{len(kinds)} kinds are listed for {len(entries)} servers")
     found: dict[Address, None] = {}
     for position, entry in enumerate(entries):
         kind = kinds[position].strip() if position < len(kinds) else ""
@@ -353,6 +355,9 @@ def _servers(values: dict[str, Any], odd: _Oddities) -> tuple[Address, ...]:
             odd.add(f"{address} is listed more than once")
         elif address is not None:
             found[address] = None
+    _compare(values, "count", len(entries), odd)
+    if kinds and len(kinds) != len(entries):
+        odd.add(f"of {len(entries)} servers {len(kinds)} have a kind")
     return tuple(found)
 
 
@@ -365,44 +370,41 @@ def _address(entry: str, kind: str, odd: _Oddities) -> Address | None:
         odd.add("an address is empty")
         return None
     found = _ENTRY.fullmatch(plain)
+    scheme, host, port, path = found.groups() if found else (None,) * 4
     schemes = _KINDS.get(kind.upper(), ())
-    scheme = None
-    if found is not None:
-        scheme = _SCHEMES.get(found[1].lower()) if found[1] else next(iter(schemes), None)
+    meant = _SCHEMES.get(scheme.lower()) if scheme else next(iter(schemes), None)
     try:
-        if found is None or scheme is None:
-            raise ConfigError("no address")
-        port = found[3] or _USUAL_PORTS.get(scheme, "")
-        address = Address.parse(f"{scheme}://{found[2]}:{port}")
-        if not _ASCII_HOST.fullmatch(address.host.encode("idna").decode()):
-            raise ConfigError("no host")
+        address = Address.parse(f"{meant}://{host}:{port or _USUAL_PORTS.get(meant or '')}")
     except ConfigError:
         odd.add(f"{_short(plain)} is not an address we can use")
         return None
-    if not found[1]:
+    if not scheme:
         odd.add(f"{_short(plain)} does not say how to speak there, but its kind does: {kind}")
-    elif kind and scheme not in schemes:
+    elif kind and meant not in schemes:
         odd.add(f"{_short(plain)} is said to be {_short(kind)}")
-    if found[4] not in (None, "/"):
+    if path not in (None, "/"):
         odd.add(f"the path in {_short(plain)} is left out")
     return address
 
 
-def _compare(values: dict[str, Any], attribute: str, number: int, of: str, odd: _Oddities) -> None:
+def _compare(values: dict[str, Any], attribute: str, number: int, odd: _Oddities) -> None:
     """Note a count that is not that of what is listed."""
     said = values[attribute]
     if said is not None and said != number:
         key = next(one.key for one in ServerConfig.spec.fields if one.attribute == attribute)
-        odd.add(f"{key} is {said}, but there {'is' if number == 1 else 'are'} {number} {of}")
+        odd.add(f"{key} is {said}, but {number} {'is' if number == 1 else 'are'} listed")
 
 
 def _update(values: dict[str, Any], odd: _Oddities) -> Update | None:
     version, url, text = (values[f"update_{name}"] or "" for name in ("version", "url", "help"))
     is_there = bool(version or url or text)
-    _compare(values, "update_count", int(is_there), "updates", odd)
+    _compare(values, "update_count", int(is_there), odd)
     must = (values["update_must"] or "").strip()
     if must not in ("", "Y", "N"):
         odd.add(f"UPDATECONFIG_MUST is {_short(must)}, neither Y nor N")
+    if "".join(url.split()) != url:
+        odd.add("there are blanks in addresses")
+        url = "".join(url.split())
     return Update(version, must.upper() == "Y", url, text) if is_there else None
 
 
@@ -412,10 +414,11 @@ def _sms(values: dict[str, Any], raw_help: str, odd: _Oddities) -> tuple[SmsServ
         values[f"sms_{name}"] or () for name in ("names", "addresses", "texts")
     )
     count = max(len(names), len(numbers), len(texts))
-    _compare(values, "sms_count", count, "services", odd)
+    _compare(values, "sms_count", count, odd)
     if not len(names) == len(numbers) == len(texts):
         odd.add(
-            f"the services have {len(names)} names, {len(numbers)} numbers and {len(texts)} texts"
+            f"the services have not as many names ({len(names)}) as numbers ({len(numbers)}) "
+            f"and texts ({len(texts)})"
         )
     helps = _helps(raw_help, count, odd)
     return tuple(
@@ -432,14 +435,10 @@ def _helps(raw: str, count: int, odd: _Oddities) -> tuple[str, ...]:
     In the real one commas inside of texts were not escaped, and each text ended in a sentence
     (SEED).
     """
-    if not raw:
-        return ()
-    if count == 1:
+    if count == 1 and raw:
         return (unescape(raw),)
-    for parts in (raw.split(","), _AFTER_SENTENCE.split(raw)):
-        if len(parts) == count:
-            break
+    parts = raw.split(",")
+    if raw and count and len(parts) != count:
         odd.add("there are raw commas in SMSSERVICE_HELPTXT")
-    else:
-        return ()
-    return tuple(map(unescape, parts))
+        parts = _AFTER_SENTENCE.split(raw)
+    return tuple(map(unescape, parts)) if len(parts) == count else ()

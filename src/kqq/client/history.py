@@ -7,9 +7,9 @@
             ...
 
 Calls come from the event loop directly: one that reads or writes a message takes well under a
-millisecond, hardly more than handing it to a thread would. What goes through all there is (`search`,
-`count`, `forget`) takes seconds for a million messages; do that on a thread, with a `History` opened
-there.
+millisecond, hardly more than handing it to a thread would. What goes through all there is
+(`search`, `count`, `forget`) takes seconds for a million messages; do that on a thread, with a
+`History` opened there.
 
 Several programs may use one file at once. A message is in it when `add` returns
 (`synchronous=NORMAL`): it outlives a program that dies. If the power fails the last half minute may
@@ -18,49 +18,23 @@ it: one's own words are with the server, and those of others were shown.
 """
 
 import os
-import sqlite3
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
-from urllib.parse import urlsplit
-
-import platformdirs
 
 from kqq.client.events import Fate, Message
-from kqq.errors import StoreError
+from kqq.client.finding import folded, has_all
+from kqq.client.history_file import HistoryFile, default_path, storable
 
-_OURS = 0x6B717168  # "kqqh", so that no other database is taken for a history
-_VERSION = 1
-_BUSY_MS = 2_000
+__all__ = ["Diary", "History", "Waiting", "default_path", "new_key"]
+
 _PIECE = 1_000  # rows that are read at a time
-_PIECE_GONE = 20_000  # rows that are deleted at a time; others who write wait for half a second
+_PIECE_GONE = 20_000  # rows that are deleted at a time; others who write wait for 0.2 s
 _NAMED = 100  # signs of a nickname that are kept; what a server names may be of any length
-_TABLES = """
-CREATE TABLE account (
-    id INTEGER PRIMARY KEY, uin TEXT NOT NULL, server TEXT NOT NULL, UNIQUE (uin, server)
-);
-CREATE TABLE person (
-    account INTEGER NOT NULL REFERENCES account, uin TEXT NOT NULL, nick TEXT NOT NULL,
-    PRIMARY KEY (account, uin)
-) WITHOUT ROWID;
-CREATE TABLE message (
-    id INTEGER PRIMARY KEY, account INTEGER NOT NULL REFERENCES account,
-    key TEXT NOT NULL, uin TEXT NOT NULL, text TEXT NOT NULL, at REAL NOT NULL,
-    fate TEXT NOT NULL, why TEXT NOT NULL, mark TEXT NOT NULL, tried REAL,
-    is_unread INTEGER NOT NULL, UNIQUE (account, key)
-);
-CREATE INDEX message_account ON message (account);
-CREATE INDEX message_uin ON message (account, uin);
-CREATE INDEX message_mark ON message (account, uin, mark) WHERE mark <> '' AND fate = 'received';
-CREATE INDEX message_waiting ON message (account) WHERE fate = 'waiting';
-CREATE INDEX message_unread ON message (account, uin) WHERE is_unread
-"""
-"""Numbers of people are texts: a server may name one that no integer of SQLite can hold."""
+_FATES = {fate.value: fate for fate in Fate}
 _ME = "(SELECT id FROM account WHERE uin = :me AND server = :server)"
 _SEEN = (
     f"SELECT 1 FROM message WHERE account = {_ME} AND uin = :uin AND mark = :mark"  # noqa: S608
@@ -82,11 +56,6 @@ class Waiting(NamedTuple):
     tried: float | None
 
 
-def default_path() -> Path:
-    """Return where the history is if nothing else is said: `history.db` among the user's data."""
-    return platformdirs.user_data_path("kqq", appauthor=False) / "history.db"
-
-
 def new_key(random: Callable[[int], bytes] = os.urandom) -> str:
     """Return a key for a message, which no other program and no later run will choose."""
     return random(8).hex()
@@ -100,31 +69,27 @@ class History:
     it. Passwords never go in.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, file: HistoryFile) -> None:
         """Use `open` instead."""
-        self.path = path
-        self._connection = connection
+        self._file = file
 
     @classmethod
     def open(cls, path: Path | None = None) -> Self:
         """Open the file, which is made if it is not there; so is its folder.
 
-        Raises StoreError if it cannot be used, is no history, or one of a newer kqq.
+        None is `default_path()`. Raises StoreError if it cannot be used, is no history, or one of a
+        newer kqq.
         """
-        path = path or default_path()
-        with _in_words(path):
-            _create(path)
-            connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_MS / 1000)
-            try:
-                _prepare(connection, path)
-            except BaseException:
-                connection.close()
-                raise
-        return cls(path, connection)
+        return cls(HistoryFile.open(path or default_path()))
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._file.path
 
     def close(self) -> None:
         """Close the file; what was opened from here can no longer be used."""
-        self._connection.close()
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -140,32 +105,16 @@ class History:
     def diary(self, uin: int, server: str) -> "Diary":
         """Return the history of one account.
 
-        A number on two servers is two people. Of `server`, if it is an address, only the host
-        counts: one server may be reached in several ways. Nothing is written yet.
+        A number on two servers is two people. Of `server`, an address, host and port count: TCP and
+        HTTP may share a port. Where a server has several, always name the same. Nothing is written
+        yet.
         """
-        host = urlsplit(server).hostname if "://" in server else None
-        return Diary(self, uin, host or server)
+        return Diary(self._file, uin, server.partition("://")[2].rstrip("/").lower() or server)
 
     def diaries(self) -> list["Diary"]:
         """Return the accounts that have said or heard something, or know names."""
-        rows = self.run("SELECT uin, server FROM account ORDER BY id")
-        return [Diary(self, int(uin), server) for uin, server in rows]
-
-    def run(self, sql: str, **values: object) -> list[Any]:
-        """Do one statement, which is a transaction if `transaction` was not called; for `Diary`."""
-        with _in_words(self.path):
-            return self._connection.execute(sql, values).fetchall()
-
-    def write(self, sql: str, **values: object) -> int:
-        """Do one statement and return how many rows it changed; for `Diary`."""
-        with _in_words(self.path):
-            return self._connection.execute(sql, values).rowcount
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Do all that is done meanwhile or nothing of it; for `Diary`."""
-        with _in_words(self.path), _transaction(self._connection):
-            yield
+        rows = self._file.fetch("SELECT uin, server FROM account ORDER BY id")
+        return [Diary(self._file, self._file.number(uin), server) for uin, server in rows]
 
 
 class Diary:
@@ -174,11 +123,11 @@ class Diary:
     Order is that in which messages were added, whatever the clock said.
     """
 
-    def __init__(self, history: History, uin: int, server: str) -> None:
+    def __init__(self, file: HistoryFile, uin: int, server: str) -> None:
         """Use `History.diary` instead."""
         self.uin = uin
         self.server = server
-        self._history = history
+        self._file = file
 
     # --- one's own account, while it is signed in
 
@@ -191,12 +140,12 @@ class Diary:
         """
         is_own = message.is_own
         values = {**self._who(message.uin), **_written(message)}
-        with self._history.transaction():
+        with self._file.transaction():
             self._run(
                 "INSERT INTO account (uin, server) VALUES (:me, :server) ON CONFLICT DO NOTHING"
             )
             return bool(
-                self._history.write(
+                self._file.write(
                     "INSERT INTO message"
                     " (account, key, uin, text, at, fate, why, mark, is_unread)"
                     f" SELECT {_ME}, :key, :uin, CAST(:text AS TEXT), :at, :fate,"
@@ -211,7 +160,7 @@ class Diary:
 
     def has(self, uin: int, mark: str, text: str) -> bool:
         """Return whether this person has said this with this mark; never, if it is ""."""
-        return bool(self._run(_SEEN, **self._who(uin), mark=mark, text=_storable(text)))
+        return bool(self._run(_SEEN, **self._who(uin), mark=mark, text=storable(text)))
 
     def change(self, message: Message) -> None:
         """Keep the new fate, reason and time of one's own message; the key tells which.
@@ -231,7 +180,7 @@ class Diary:
             "SELECT key, uin, text, at, fate, why, mark, tried FROM message"  # noqa: S608
             f" WHERE account = {_ME} AND fate = 'waiting' ORDER BY id"
         )
-        return [Waiting(_read(row[:6]), row[6], row[7]) for row in rows]
+        return [Waiting(self._read(row[:6]), row[6], row[7]) for row in rows]
 
     def attempt(self, key: str, at: float) -> bool:
         """Note, the first time, that the line of a message goes out, and return True.
@@ -240,7 +189,7 @@ class Diary:
         forgotten. It must not be sent then.
         """
         return bool(
-            self._history.write(
+            self._file.write(
                 "UPDATE message SET tried = coalesce(tried, :at)"  # noqa: S608
                 f" WHERE account = {_ME} AND key = :key AND fate = 'waiting'",
                 **self._who(),
@@ -255,7 +204,7 @@ class Diary:
             "SELECT uin, COUNT(*) FROM message"  # noqa: S608
             f" WHERE account = {_ME} AND is_unread GROUP BY uin"
         )
-        return {int(uin): count for uin, count in rows}
+        return {self._file.number(uin): count for uin, count in rows}
 
     def read(self, uin: int) -> None:
         """Note that all that this person said has been read."""
@@ -268,7 +217,7 @@ class Diary:
     def names(self) -> dict[int, str]:
         """Return the nicknames last known, by number."""
         rows = self._run(f"SELECT uin, nick FROM person WHERE account = {_ME}")  # noqa: S608
-        return {int(uin): nick for uin, nick in rows}
+        return {self._file.number(uin): nick for uin, nick in rows}
 
     def remember_names(self, names: Mapping[int, str]) -> None:
         """Keep the nicknames of people; nobody else's is forgotten, and "" is no nickname."""
@@ -277,7 +226,7 @@ class Diary:
         news = {uin: nick for uin, nick in cut.items() if known.get(uin) != nick}
         if not news:
             return
-        with self._history.transaction():
+        with self._file.transaction():
             self._run(
                 "INSERT INTO account (uin, server) VALUES (:me, :server) ON CONFLICT DO NOTHING"
             )
@@ -287,7 +236,7 @@ class Diary:
                     f" VALUES ({_ME}, :uin, CAST(:nick AS TEXT))"
                     " ON CONFLICT DO UPDATE SET nick = excluded.nick",
                     **self._who(uin),
-                    nick=_storable(nick),
+                    nick=storable(nick),
                 )
 
     # --- looking back
@@ -295,7 +244,7 @@ class Diary:
     def message(self, key: str) -> Message | None:
         """Return the message with this key, None if there is none."""
         rows = self._run(f"{_MESSAGES} WHERE account = {_ME} AND key = :key", key=key)
-        return _read(rows[0]) if rows else None
+        return self._read(rows[0]) if rows else None
 
     def recent(
         self, uin: int | None = None, *, most: int = 200, before: str | None = None
@@ -313,7 +262,7 @@ class Diary:
             before=before,
             most=most,
         )
-        return [_read(row) for row in reversed(rows)]
+        return [self._read(row) for row in reversed(rows)]
 
     def search(
         self,
@@ -353,7 +302,7 @@ class Diary:
             since=since,
             until=until,
         )
-        return {int(uin): count for uin, count in rows}
+        return {self._file.number(uin): count for uin, count in rows}
 
     def forget(
         self, uin: int | None = None, *, since: float | None = None, until: float | None = None
@@ -365,9 +314,10 @@ class Diary:
         which = _which(uin, since, until)
         gone = 0
         while True:
-            count = self._history.write(
+            count = self._file.write(
                 "DELETE FROM message WHERE id IN"  # noqa: S608
-                f" (SELECT id FROM message WHERE account = {_ME}{which} LIMIT {_PIECE_GONE})",
+                f" (SELECT id FROM message WHERE account = {_ME}{which}"
+                f" ORDER BY id DESC LIMIT {_PIECE_GONE})",  # from the end less has to be moved
                 **self._who(uin),
                 since=since,
                 until=until,
@@ -377,12 +327,12 @@ class Diary:
                 break
         if since is None and until is None:
             self._forget_names(uin)
-        self._history.run("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._file.fetch("PRAGMA wal_checkpoint(TRUNCATE)")
         return gone
 
     def _forget_names(self, uin: int | None) -> None:
         whose = "" if uin is None else " AND uin = :uin"
-        with self._history.transaction():
+        with self._file.transaction():
             self._run(f"DELETE FROM person WHERE account = {_ME}{whose}", **self._who(uin))  # noqa: S608
             self._run(
                 f"DELETE FROM account WHERE id = {_ME}"  # noqa: S608
@@ -400,7 +350,7 @@ class Diary:
         backwards: bool,
     ) -> Iterator[Message]:
         """Give what `search` finds, in pieces, since a statement left open would hold others up."""
-        wanted = [_folded(word) for word in words]
+        wanted = [folded(word) for word in words]
         which = _which(uin, since, until)
         order = "id < :last" if backwards else "id > :last"
         direction = "DESC" if backwards else "ASC"
@@ -415,63 +365,24 @@ class Diary:
                 last=last,
             )
             for row in rows:
-                if not wanted or _has(row[2], wanted):
-                    yield _read(row[:6])
+                if not wanted or has_all(row[2], wanted):
+                    yield self._read(row[:6])
             if len(rows) < _PIECE:
                 return
             last = rows[-1][6]
 
+    def _read(self, row: tuple[Any, ...]) -> Message:
+        key, uin, text, at, fate, why = row
+        if fate not in _FATES:
+            raise self._file.damaged(f"the fate {fate!r}")
+        return Message(key, self._file.number(uin), text, at, _FATES[fate], why)
+
     def _run(self, sql: str, **values: object) -> list[Any]:
-        return self._history.run(sql, **{**self._who(), **values})
+        return self._file.fetch(sql, **{**self._who(), **values})
 
     def _who(self, uin: int | None = None) -> dict[str, object]:
         """Return the values that say whose history it is, and about whom."""
         return {"me": str(self.uin), "server": self.server, "uin": str(uin)}
-
-
-def spans(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
-    """Return where in a text words are that `Diary.search` finds there: (start, end), in order.
-
-    Places that touch or overlap are one.
-    """
-    folded, places = "", []
-    for start, end in _clusters(text):
-        part = _folded(text[start:end])
-        folded += part
-        places += [(start, end)] * len(part)
-    found = []
-    for word in filter(None, map(_folded, words)):
-        at = folded.find(word)
-        while at >= 0:
-            found.append((places[at][0], places[at + len(word) - 1][1]))
-            at = folded.find(word, at + 1)
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(found):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def _clusters(text: str) -> Iterator[tuple[int, int]]:
-    """Give the places of signs, each with the accents that follow it, which fold into one."""
-    start = 0
-    for place in range(1, len(text) + 1):
-        if place == len(text) or not unicodedata.combining(text[place]):
-            yield start, place
-            start = place
-
-
-def _folded(text: str) -> str:
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-
-
-def _has(text: str, wanted: list[str]) -> bool:
-    folded = _folded(text)
-    return all(word in folded for word in wanted)
 
 
 def _which(uin: int | None, since: float | None, until: float | None) -> str:
@@ -481,111 +392,12 @@ def _which(uin: int | None, since: float | None, until: float | None) -> str:
     return which + ("" if until is None else " AND at < :until")
 
 
-def _read(row: tuple[Any, ...]) -> Message:
-    key, uin, text, at, fate, why = row
-    return Message(key, int(uin), text, at, Fate(fate), why)
-
-
 def _written(message: Message) -> dict[str, object]:
     return {
         "key": message.key,
         "uin": str(message.uin),
-        "text": _storable(message.text),
+        "text": storable(message.text),
         "at": message.at,
         "fate": message.fate.value,
-        "why": _storable(message.why),
+        "why": storable(message.why),
     }
-
-
-def _storable(text: str) -> str | bytes:
-    """Return what SQLite takes; bytes that were no UTF-8 on the wire become those bytes again."""
-    for errors in ("surrogateescape", "surrogatepass"):
-        with suppress(UnicodeEncodeError):
-            return text.encode("utf-8", errors)
-    return text.encode("utf-8", "backslashreplace")
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def _create(path: Path) -> None:
-    """Make the file and its folder, for their owner only.
-
-    A file that is there must not be opened here: closing it again would drop the locks that SQLite
-    holds on it in this process.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the file to our form, unless it is somebody else's, which is left as it is."""
-    connection.text_factory = _text
-    is_ours = _is_ours(connection, path)
-    for pragma in (
-        "auto_vacuum=FULL",  # what is forgotten makes the file smaller at once
-        "secure_delete=ON",  # and is overwritten
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}").fetchall()
-    if not is_ours:
-        with _transaction(connection):
-            if not _is_ours(connection, path):  # another program may have been quicker
-                for statement in _TABLES.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA application_id={_OURS}")
-                connection.execute(f"PRAGMA user_version={_VERSION}")
-
-
-def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
-    """Return whether the file has our tables; False if it is empty. Else raises StoreError."""
-    whose, version, tables = connection.execute(
-        "SELECT application_id, user_version, (SELECT COUNT(*) FROM sqlite_master)"
-        " FROM pragma_application_id, pragma_user_version"
-    ).fetchone()
-    if whose == _OURS and version > _VERSION:
-        raise StoreError(
-            f"cannot use the history {path}: its form {version} is newer than this kqq knows "
-            f"({_VERSION}); use a newer kqq"
-        )
-    if whose != _OURS and tables:
-        raise StoreError(
-            f"cannot use {path} as a history: it is a database of something else; name another file"
-        )
-    return bool(whose == _OURS)
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-_ADVICE = {
-    sqlite3.SQLITE_NOTADB: "move it away, and a new one is begun",
-    sqlite3.SQLITE_CORRUPT: "move it away, and a new one is begun",
-    sqlite3.SQLITE_BUSY: "another program holds it; try again",
-}
-
-
-@contextmanager
-def _in_words(path: Path) -> Iterator[None]:
-    """Turn what goes wrong with the file into StoreError, which says what to do if we know it."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(f"cannot use the history {path}: {error.strerror}") from error
-    except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # what is above tells more of the same
-        advice = f"; {_ADVICE[code]}" if code in _ADVICE else ""
-        raise StoreError(f"cannot use the history {path}: {error}{advice}") from error

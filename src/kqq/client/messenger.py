@@ -56,6 +56,7 @@ from kqq.errors import (
     SignInRefused,
     StoreError,
     TimedOut,
+    UnexpectedReply,
 )
 from kqq.protocol import GetInfoReply, Line, Push, ServerMsg, Status, UpdateStat
 
@@ -376,6 +377,9 @@ class Messenger:
             try:
                 transport = await self._connect(address)
                 client = await self._sign_in_over(transport)
+            except ConfigError as error:  # of this address; another one may do
+                failures.append((address, error))
+                continue
             except _FINAL:
                 raise
             except (ConnectionLost, TimedOut, ProtocolError, CommandError) as error:
@@ -435,9 +439,10 @@ class Messenger:
             await client.send(message.uin, message.text, mark=entry.mark)
         except NotSignedIn:
             raise
-        except TimedOut:
+        except (TimedOut, UnexpectedReply) as error:
             entry.unanswered += 1
-            raise
+            if isinstance(error, TimedOut):
+                raise
         except (CommandError, LocalProtocolError) as error:
             self._settle(entry, Fate.REFUSED, str(error), error)
         else:

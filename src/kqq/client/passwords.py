@@ -22,6 +22,10 @@ PATIENCE = 30.0
 """Seconds that a keyring has to answer; a person may have to unlock it first."""
 
 
+class NoKeyring(ConfigError):
+    """There is no keyring here that is safe, so nothing was ever stored."""
+
+
 def stored(uin: int, server: Address | str, *, patience: float = PATIENCE) -> str | None:
     """Return the password that is stored for a number at a server, or None.
 
@@ -82,14 +86,14 @@ def _backend() -> "KeyringBackend":
     try:
         import keyring.core  # noqa: PLC0415  # is not everywhere, and takes its time
     except ImportError as error:
-        raise ConfigError(
+        raise NoKeyring(
             "the library `keyring` is not installed; install kqq[keyring] to keep passwords"
         ) from error
 
     chosen: Any = keyring.get_keyring()
     backend = next(iter(getattr(chosen, "backends", ())), chosen)  # the first of a chain
     if backend.priority < 1:  # below that are files in the clear, and backends that keep nothing
-        raise ConfigError(
+        raise NoKeyring(
             f"there is no keyring on this system that is safe ({backend.name}); `keyring "
             "diagnose` tells what the library looks at"
         )

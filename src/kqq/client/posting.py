@@ -24,6 +24,8 @@ _FRESH = 5.0
 _HTTP = b"HTTP/"
 _BODY_LIMIT = 1 << 20  # bytes: also of web pages, to be told from lines
 _SHOWN = 60  # bytes of an answer that makes no sense
+_HASH = re.compile(r"[0-9A-Fa-f]{8,}")
+"""What may be a piece of a password's MD5."""
 _COMMAND = re.compile(rb"(?<![A-Za-z0-9_])CMD=([A-Za-z0-9_]{1,20})", re.IGNORECASE)
 
 _ADVICE = {
@@ -83,7 +85,7 @@ class Http:
         self._ready: Transport | None = None  # connected already, for the first post
         self._ready_since = 0.0
         self._turn = asyncio.Lock()
-        self._post: asyncio.Task[bytes] | None = None
+        self._post: asyncio.Task[None] | None = None
         self._answers: deque[bytes] = deque()
         self._news = asyncio.Event()
         self._lost: ConnectionLost | None = None
@@ -100,8 +102,8 @@ class Http:
     ) -> "Http":
         """Connect for the first post, so that an address where nobody is shows at once.
 
-        Each connection gets `timeout` seconds. `trust` and what is raised are
-        those of `Tcp.connect`.
+        Each connection gets `timeout` seconds. `trust` and what is raised are those of
+        `Tcp.connect`.
         """
         if address.is_tls:
             trust = trust or make_trust()  # once, since it takes a while
@@ -110,9 +112,13 @@ class Http:
             partial(Tcp.connect, address, trust=trust, timeout=timeout),
             post_time=post_time,
         )
-        http._ready = await http._connect()
-        http._ready_since = http._now()
+        await http.make_ready()
         return http
+
+    async def make_ready(self) -> None:
+        """Connect for the first post. Raises as `connect` does."""
+        self._ready = await self._connect()
+        self._ready_since = self._now()
 
     async def send(self, data: bytes) -> None:
         """Post each line of `data`; returns when all answers are here."""
@@ -145,14 +151,18 @@ class Http:
 
     # --- inside
 
-    async def _send_line(self, line: bytes) -> None:
+    def _check(self) -> None:
+        """Raise ConnectionLost if nothing more can be sent."""
         if self._is_closed:
             raise ConnectionLost("this connection is closed")
         if self._lost is not None:
             raise self._lost
-        self._post = asyncio.get_running_loop().create_task(self._answer_to(line))
+
+    async def _send_line(self, line: bytes) -> None:
+        self._check()
+        self._post = asyncio.get_running_loop().create_task(self._exchange(line))
         try:
-            answer = await self._post
+            await self._post
         except ConnectionLost as error:
             self._lost = error
             self._news.set()
@@ -163,33 +173,34 @@ class Http:
             raise
         finally:
             self._post = None
-        self._answers.append(answer)
-        self._news.set()
 
-    async def _answer_to(self, line: bytes) -> bytes:
-        """Post `line` and return the answer as a line with CRLF."""
+    async def _exchange(self, line: bytes) -> None:
+        """Post `line` and give its answer."""
+        connection: Transport | None = None
         try:
             async with asyncio.timeout(self._post_time):
-                response = await self._exchange(line)
+                connection = await self._open()
+                await connection.send(http_request(self._address.host, self._address.port, line))
+                response = await self._read(connection)
+            self._answers.append(self._line(line, response))
+            self._news.set()
         except TimeoutError:
             raise ConnectionLost(
                 f"{self._address} did not answer within {self._post_time:g} s; is it a KQQ server "
                 "that speaks HTTP, and is the network well?"
             ) from None
-        return self._line(line, response)
-
-    async def _exchange(self, line: bytes) -> HttpResponse:
-        connection, self._ready = self._ready, None
-        if connection is not None and self._now() - self._ready_since > _FRESH:
-            await connection.close()
-            connection = None
-        if connection is None:
-            connection = await self._connect()
-        try:
-            await connection.send(http_request(self._address.host, self._address.port, line))
-            return await self._read(connection)
         finally:
-            await connection.close()
+            if connection is not None:
+                await connection.close()
+
+    async def _open(self) -> Transport:
+        """Return the connection that is ready, or a new one."""
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            if self._now() - self._ready_since <= _FRESH:
+                return ready
+            await ready.close()
+        return await self._connect()
 
     async def _read(self, connection: Transport) -> HttpResponse:
         """Return the answer once it is whole."""
@@ -202,8 +213,8 @@ class Http:
                 if not _HTTP.startswith(start[: len(_HTTP)].upper()):
                     raise ConnectionLost(
                         f"{self._address} does not speak HTTP there, it says "
-                        f"{show(start.strip(), _SHOWN)!r}; write tcp:// in place of http:// if it is a "
-                        "KQQ server for lines"
+                        f"{_shown(start)!r}; write tcp:// in place of http:// if it "
+                        "is a KQQ server for lines"
                     )
             if not data:
                 self._check_end(responses, last)
@@ -237,7 +248,7 @@ class Http:
             raise ConnectionLost(self._of_status(response))
         coding = response.header("Content-Encoding") or "identity"
         if coding.lower() != "identity":
-            shown = show(coding.encode("latin-1"), _SHOWN)
+            shown = _shown(coding.encode("latin-1"))
             raise ConnectionLost(
                 f"{self._address} packs its answer ({shown!r}), which nobody asked for; "
                 "servers must send lines as they are"
@@ -257,7 +268,7 @@ class Http:
             )
         if b"=" not in line:
             raise ConnectionLost(
-                f"{self._address} answers with what is no line: {show(line, _SHOWN)!r}; "
+                f"{self._address} answers with what is no line: {_shown(line)!r}; "
                 "it is no KQQ server"
             )
         # COMPAT: raw line ends may stand inside a body, which is a frame of its own (GO).
@@ -274,10 +285,15 @@ class Http:
         status = response.status
         said = f"{self._address} answers with status {status}: "
         if 300 <= status < 400 and (target := response.header("Location")) is not None:
-            shown = show(target.encode("latin-1"))
+            shown = _shown(target.encode("latin-1"))
             return said + f"it sends us to {shown!r}; if you trust that, use it as the address"
         kind = {4: "it refuses", 5: "it has failed; try again later"}.get(status // 100, "")
         return said + _ADVICE.get(status, kind or "no KQQ server does so; look at the address")
+
+
+def _shown(data: bytes) -> str:
+    """Return the start of what makes no sense; it may hold any part of what was posted."""
+    return _HASH.sub("***", show(data.strip(), _SHOWN))
 
 
 def _is_being_cancelled() -> bool:

@@ -37,7 +37,10 @@ from kqq.errors import ConfigError
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
+DEFAULT_SERVER = Address("127.0.0.1", 14000)
+"""Where `kqq serve` listens if nothing else is said."""
 _HIGHEST_UIN = 4294967295
+_PORTS = {"http": 80, "https": 443}
 _NAME = re.compile(r"\w[\w.-]{0,39}")
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _NEW = "# The accounts of kqq: `kqq login` writes this file, and keeps what you add to it.\n"
@@ -58,6 +61,14 @@ class AccountSettings:
     """Who is trusted to sign certificates of servers, as PEM; None for whom the system trusts."""
     history: bool = True
     """Whether messages are kept on this machine."""
+
+    @property
+    def home(self) -> Address:
+        """The server that the history and the password are kept for, whichever answers."""
+        if self.servers or not self.discover:
+            return next(iter(self.servers), DEFAULT_SERVER)
+        url = urlsplit(self.discover)
+        return Address(url.hostname or "", url.port or _PORTS[url.scheme], url.scheme)
 
     def in_order(self) -> tuple[Address, ...]:
         """Return the servers to try: first which answered last, if it still is one of them.
@@ -266,7 +277,7 @@ def _url(value: object) -> str:
 
 def _is_url(text: str) -> bool:
     parts = urlsplit(text)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    return parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
 
 
 def _path(value: object) -> Path:

@@ -1,13 +1,14 @@
 """Who is there, who said what, what was not read yet: made from events alone, without I/O."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 from kqq.client.events import (
     Connecting,
     Event,
-    Fate,
     FriendLeft,
     Lost,
     Message,
@@ -24,10 +25,11 @@ from kqq.errors import KQQError
 from kqq.protocol import Status
 
 _MOST_KEPT = 1000
-"""Messages of one conversation; older ones are in the history."""
+"""Messages of a conversation after which a new one drives out the oldest."""
 _MOST_REQUESTS = 1000
 _MOST_STRANGERS = 1000
-"""People who are no friends and about whom something was said; a server may name any number."""
+"""People who are no friends, and conversations with such; a server may name any number."""
+_NOTHING: Mapping[int, Any] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -43,10 +45,13 @@ class Person:
 
 @dataclass(slots=True)
 class Conversation:
-    """What was said between oneself and somebody, oldest first."""
+    """What was said between oneself and somebody, oldest first.
+
+    `unread` also counts messages that are not here, but in the history.
+    """
 
     uin: int
-    messages: deque[Message] = field(default_factory=lambda: deque(maxlen=_MOST_KEPT))
+    messages: deque[Message] = field(default_factory=deque)
     unread: int = 0
 
 
@@ -68,6 +73,7 @@ class State:
         self.people: dict[int, Person] = {}
         self.conversations: dict[int, Conversation] = {}
         self.requests: dict[int, str] = {}
+        self._nicks: dict[int, str] = {}
 
     def apply(self, event: Event) -> None:  # noqa: C901  # a case for each event
         """Take in what happened."""
@@ -86,8 +92,8 @@ class State:
             case PresenceChanged(uin, status):
                 self._take_status(uin, status)
             case Received(message):
-                self._add(message)
-                self.conversations[message.uin].unread += 1
+                if self._add(message):
+                    self.conversations[message.uin].unread += 1
             case Written(message):
                 self._add(message)
             case Requested(uin, text):
@@ -95,15 +101,35 @@ class State:
                 self.requests[uin] = text
                 if len(self.requests) > _MOST_REQUESTS:
                     del self.requests[next(iter(self.requests))]
-            case RequestAnswered(uin, _, _) | RequestSettled(uin):
+            case RequestAnswered(uin, is_accepted=True) | RequestSettled(uin):
                 self.requests.pop(uin, None)
             case _:
                 pass  # what is odd changes nothing
 
-    def remember(self, messages: Iterable[Message]) -> None:
-        """Put messages of earlier days, oldest first, before those that are there; all are read."""
+    def remember(
+        self,
+        messages: Iterable[Message],
+        *,
+        unread: Mapping[int, int] = _NOTHING,
+        names: Mapping[int, str] = _NOTHING,
+    ) -> None:
+        """Put earlier messages, oldest first, before those that are there; none is there twice.
+
+        `unread` says how many messages people have said that were not read, `names` how people
+        were called who may not be friends any more.
+        """
+        self._nicks.update(names)
+        earlier: dict[int, dict[str, Message]] = {}
         for message in messages:
-            self._add(message)
+            earlier.setdefault(message.uin, {})[message.key] = message
+        for uin, by_key in earlier.items():
+            conversation = self._conversation(uin)
+            known = {message.key for message in conversation.messages}
+            conversation.messages.extendleft(
+                message for key, message in reversed(by_key.items()) if key not in known
+            )
+        for uin, count in unread.items():
+            self._conversation(uin).unread = count
 
     def read(self, uin: int) -> None:
         """Note that the person has read what `uin` said."""
@@ -115,18 +141,27 @@ class State:
         """How many messages have not been read, of all conversations."""
         return sum(one.unread for one in self.conversations.values())
 
+    def latest(self) -> list[Conversation]:
+        """Return the conversations, first the one in which something was said last."""
+        return sorted(self.conversations.values(), key=_last_at, reverse=True)
+
     def person(self, uin: int) -> Person:
-        """Return what is known of somebody; of a stranger it is the number."""
-        return self.people.get(uin) or Person(uin)
+        """Return what is known of somebody; of a stranger it may be the number alone."""
+        return self.people.get(uin) or Person(uin, self._nicks.get(uin, ""))
+
+    def is_friend(self, uin: int) -> bool:
+        """Return whether somebody is in the friend list."""
+        return uin in self.people and self.people[uin].is_friend
 
     def name(self, uin: int) -> str:
         """Return the nickname of somebody, or the number where there is none."""
         return self.person(uin).nick or str(uin)
 
     def roster(self) -> list[Person]:
-        """Return friends, and strangers who wrote: first who is there, then by name and number."""
-        strangers = [Person(uin) for uin in self.conversations if uin not in self.people]
-        everybody = [*self.people.values(), *strangers]
+        """Return friends, and strangers one talks to: first who is there, by name and number."""
+        friends = [one for one in self.people.values() if one.is_friend]
+        others = [self.person(uin) for uin in self.conversations if not self.is_friend(uin)]
+        everybody = [*friends, *others]
         return sorted(
             everybody,
             key=lambda one: (
@@ -137,15 +172,22 @@ class State:
         )
 
     def _take_roster(self, event: RosterCame) -> None:
-        offline = Status.OFFLINE
-        strangers = {one.uin: one for one in self.people.values() if not one.is_friend}
         friends = {
             one.uin: Person(
-                one.uin, one.nick, one.face, event.statuses.get(one.uin, offline), is_friend=True
+                one.uin,
+                one.nick,
+                one.face,
+                event.statuses.get(one.uin, Status.OFFLINE),
+                is_friend=True,
             )
             for one in event.friends
         }
+        for uin in [uin for uin in self.people if self.is_friend(uin) and uin not in friends]:
+            self._take_friend_away(uin)
+        strangers = {uin: one for uin, one in self.people.items() if not one.is_friend}
         self.people = {**strangers, **friends}
+        for uin in friends:
+            self.requests.pop(uin, None)
 
     def _take_friend_away(self, uin: int) -> None:
         known = self.people.pop(uin, None)
@@ -158,16 +200,34 @@ class State:
                 self.status = Status(status)
         elif uin in self.people:
             self.people[uin].status = status
-        elif len(self.people) < _MOST_STRANGERS:
-            self.people[uin] = Person(uin, status=status)
+        elif sum(not one.is_friend for one in self.people.values()) < _MOST_STRANGERS:
+            self.people[uin] = Person(uin, self._nicks.get(uin, ""), status=status)
 
-    def _add(self, message: Message) -> None:
-        """Put a message where it belongs; one with the same key takes the place of the other."""
-        conversation = self.conversations.setdefault(message.uin, Conversation(message.uin))
-        messages = conversation.messages
-        if message.fate is not Fate.WAITING and message.fate is not Fate.RECEIVED:
-            for place in range(len(messages) - 1, -1, -1):
-                if messages[place].key == message.key:
-                    messages[place] = message
-                    return
+    def _add(self, message: Message) -> bool:
+        """Put a message at the end and return True, or in the place of the one with its key."""
+        messages = self._conversation(message.uin).messages
+        for place in range(len(messages) - 1, -1, -1):
+            if messages[place].key == message.key:
+                messages[place] = message
+                return False
         messages.append(message)
+        if len(messages) > _MOST_KEPT:
+            messages.popleft()
+        return True
+
+    def _conversation(self, uin: int) -> Conversation:
+        """Return the conversation with somebody; too many strangers drive each other out."""
+        if uin not in self.conversations:
+            talks = sorted(self.conversations.values(), key=_last_at)
+            strangers = [one.uin for one in talks if not self.is_friend(one.uin)]
+            too_many = len(strangers) + (not self.is_friend(uin)) - _MOST_STRANGERS
+            for one in strangers[: max(too_many, 0)]:
+                del self.conversations[one]
+                self.people.pop(one, None)
+            self.conversations[uin] = Conversation(uin)
+        return self.conversations[uin]
+
+
+def _last_at(conversation: Conversation) -> float:
+    """Return when something was said last; who has said nothing yet comes after all others."""
+    return conversation.messages[-1].at if conversation.messages else float("-inf")

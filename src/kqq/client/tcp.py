@@ -215,13 +215,12 @@ class Tcp:
     async def close(self) -> None:
         """Close the socket; what was sent goes out first."""
         self._writer.close()
-        try:
-            async with asyncio.timeout(_CLOSE_TIME):
-                await self._writer.wait_closed()
-        except TimeoutError:
+        closed = asyncio.ensure_future(self._writer.wait_closed())
+        done, _ = await asyncio.wait({closed}, timeout=_CLOSE_TIME)
+        if not done:
             self._writer.transport.abort()  # the other end does not read
-        except OSError:
-            return  # it is closed, one way or the other
+            await asyncio.wait({closed})
+        closed.exception()  # it is closed, one way or the other
 
 
 def _why_not_connected(error: OSError, scheme: str, *, is_tls: bool) -> str:
@@ -254,4 +253,4 @@ def _why(error: OSError) -> str:
     # A host with many addresses fails for many reasons, which asyncio puts into one text.
     if numbers := dict.fromkeys(_ERRNO.findall(str(error))):
         return ", ".join(os.strerror(int(number)) for number in numbers)
-    return error.strerror or str(error) or "the other end closed it"
+    return error.strerror or str(error) or type(error).__name__

@@ -7,7 +7,19 @@ from kqq.client.posting import Http
 from kqq.client.tcp import CONNECT_TIME, Address, Tcp, Transport, make_trust
 from kqq.protocol import Line, LineBuffer
 
-__all__ = ["Address", "Http", "Tcp", "Transport", "Watched", "make_trust", "open_transport"]
+__all__ = [
+    "Address",
+    "Http",
+    "Tcp",
+    "Transport",
+    "Watch",
+    "Watched",
+    "make_trust",
+    "open_transport",
+]
+
+Watch = Callable[[str, Line], None]
+"""Whom to show lines: called with ">" or "<", for those that go and that come, and the line."""
 
 
 async def open_transport(
@@ -30,7 +42,7 @@ async def open_transport(
 class Watched:
     """A transport that shows each line that goes (">") or comes ("<") to `watch`."""
 
-    def __init__(self, transport: Transport, watch: Callable[[str, Line], None]) -> None:
+    def __init__(self, transport: Transport, watch: Watch) -> None:
         self.pushes = transport.pushes
         self._transport = transport
         self._watch = watch
