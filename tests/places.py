@@ -3,16 +3,30 @@
 import asyncio
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from kqq.client import Address, Tcp, Transport
+from kqq.client.transport import Http
 from kqq.server.database import Database, database_path
 from kqq.server.picture import LETTERS, pick_letters
 from kqq.server.settings import load
 from kqq.server.store import Store
+from kqq.testing import Cutting
 from process import Process
 from stage import WAIT, MemoryLink, Stage
-from ways import MemoryLines, Posts, SocketLines, Way, connect
+from ways import (
+    A_LITTLE,
+    BREATHS,
+    MemoryLines,
+    Network,
+    Nothing,
+    Posts,
+    SocketLines,
+    Way,
+    connect,
+)
 
 FIRST_NUMBER = 10001
 
@@ -33,6 +47,9 @@ class Place(Protocol):
 
     def way(self, kind: str, address: str, *, is_redirected: bool = False) -> Way:
         """Return how somebody at an address speaks `kind`, at the last door if redirected."""
+
+    def network(self, kind: str, address: str) -> Network:
+        """Return what our messenger reaches the server by, from an address, with `kind`."""
 
     async def restart(self) -> None:
         """Stop the server in good order, start it on the same data."""
@@ -59,6 +76,48 @@ class Dice:
         if count == LETTERS:  # nothing else draws so many
             self.letters = pick_letters(lambda _: drawn)
         return drawn
+
+
+class MemoryNetwork:
+    """Connections in memory."""
+
+    def __init__(self, kind: str, address: str, stage: Stage, dice: Dice) -> None:
+        self.kind = kind
+        self.address = Address("kqq.example", 14000, kind.lower())
+        self._peername = (address, 50000)
+        self._stage = stage
+        self._dice = dice
+
+    async def connect(self) -> Transport:
+        """Return a transport to the server."""
+
+        async def link() -> Cutting:
+            return Cutting(self._stage.link(self._peername))
+
+        return await link() if self.kind == "TCP" else Http(self.address, link)
+
+    async def drop(self, transport: Transport) -> None:
+        """Cut a connection, or post no more."""
+        if isinstance(transport, Cutting):
+            transport.cut()
+        await transport.close()
+        await self._stage.idle()
+
+    async def ask(self, picture: bytes) -> str:
+        """Return the letters of the picture that was drawn last."""
+        return self._dice.letters
+
+    async def rest(self) -> None:
+        """Return once nothing more can happen."""
+        await self._stage.advance(A_LITTLE)
+
+    async def until(self, happened: Callable[[], bool], news: asyncio.Event) -> None:
+        """Wait for some breaths at most."""
+        for seconds in (0.0, *[self._stage.config.breath] * BREATHS):
+            await self._stage.advance(seconds)
+            if happened():
+                return
+        raise Nothing("nothing came")
 
 
 class InMemory:
@@ -108,6 +167,10 @@ class InMemory:
 
         return MemoryLines(self._stage, connect) if kind == "TCP" else Posts(exchange)
 
+    def network(self, kind: str, address: str) -> Network:
+        """Return what our messenger reaches the server by."""
+        return MemoryNetwork(kind, address, self._stage, self._dice)
+
     async def restart(self) -> None:
         """Stop the server in good order, start it on the same data."""
         await self._stage.restart()
@@ -123,6 +186,47 @@ class InMemory:
     async def close(self) -> None:
         """Stop the server."""
         await self._stage.__aexit__(None, None, None)
+
+
+class SocketNetwork:
+    """Sockets of this machine."""
+
+    def __init__(self, kind: str, address: str, port: Callable[[], int]) -> None:
+        self.kind = kind
+        self.address = Address("127.0.0.1", 14000, kind.lower())
+        self._own = address
+        self._port = port
+
+    async def connect(self) -> Transport:
+        """Return a transport to the server."""
+
+        async def socket() -> Tcp:
+            return Tcp(*await connect(self._own, self._port()), self.address.scheme)
+
+        return await socket() if self.kind == "TCP" else Http(self.address, socket)
+
+    async def drop(self, transport: Transport) -> None:
+        """Close a connection."""
+        await transport.close()
+
+    async def ask(self, picture: bytes) -> str:
+        """Fail: only people can read what the server of a real process draws."""
+        raise ValueError("{letters} are known in memory only")
+
+    async def rest(self) -> None:
+        """Let all tasks have their turns."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    async def until(self, happened: Callable[[], bool], news: asyncio.Event) -> None:
+        """Wait for news."""
+        try:
+            async with asyncio.timeout(WAIT):
+                while not happened():
+                    news.clear()
+                    await news.wait()
+        except TimeoutError:
+            raise Nothing(f"nothing came in {WAIT:g} s") from None
 
 
 class InProcess:
@@ -163,6 +267,10 @@ class InProcess:
             return came
 
         return SocketLines(address, port) if kind == "TCP" else Posts(exchange)
+
+    def network(self, kind: str, address: str) -> Network:
+        """Return what our messenger reaches the server by."""
+        return SocketNetwork(kind, address, lambda: self._process.ports[0])
 
     async def restart(self) -> None:
         """Stop the server in good order, start it on the same data."""
@@ -227,10 +335,26 @@ def a_folder() -> tempfile.TemporaryDirectory[str]:
     )
 
 
-PLACES: dict[str, tuple[type[InMemory] | type[InProcess], str]] = {
-    "memory": (InMemory, "TCP"),
-    "http-memory": (InMemory, "HTTP"),
-    "tcp": (InProcess, "TCP"),
-    "http": (InProcess, "HTTP"),
+class Where(NamedTuple):
+    """A place, what people speak there, and whether those who can use our messenger do."""
+
+    build: type[InMemory] | type[InProcess]
+    kind: str
+    is_ours: bool = False
+
+    def is_ours_over(self, kind: str) -> bool:
+        """Return whether our messenger is used there, and speaks `kind`."""
+        return self.is_ours and self.kind == kind
+
+
+PLACES = {
+    "memory": Where(InMemory, "TCP"),
+    "http-memory": Where(InMemory, "HTTP"),
+    "tcp": Where(InProcess, "TCP"),
+    "http": Where(InProcess, "HTTP"),
+    "client-memory": Where(InMemory, "TCP", is_ours=True),
+    "client-http-memory": Where(InMemory, "HTTP", is_ours=True),
+    "client-tcp": Where(InProcess, "TCP", is_ours=True),
+    "client-http": Where(InProcess, "HTTP", is_ours=True),
 }
-"""Where plays are performed, and what people speak there."""
+"""Where plays are performed."""

@@ -1,7 +1,8 @@
 """Performs plays (`.kqq`): in memory with a clock moved by hand, and with a server in a process.
 
 In both places people speak lines on a connection, or post each line over HTTP on one of its own,
-and each comes from an address of their own.
+and each comes from an address of their own. Those who say nothing that our messenger cannot say use
+it in the places whose names begin with `client-`.
 """
 
 import hashlib
@@ -12,18 +13,33 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from kqq.errors import PlayError
-from kqq.protocol import Line, Role, ServerMsg, Status, UpdateStat, decode, escape
+from kqq.errors import KQQError, PlayError
+from kqq.protocol import (
+    CaptchaChallenge,
+    Line,
+    Role,
+    ServerMsg,
+    Status,
+    UpdateStat,
+    decode,
+    escape,
+)
 from kqq.protocol.transcript import Play, Statement, parse_play
 from kqq.server.profiles import PROFILE
 from kqq.server.store import SETTABLE, Account
-from places import FIRST_NUMBER, PLACES, InProcess, Place, Shared, a_folder
+from ours import ACCEPTED, MESSAGE, REFUSED, REQUEST, Ours, ours
+from places import FIRST_NUMBER, PLACES, InProcess, Place, Shared, Where, a_folder
 from stage import MD5, XP
 from ways import Nothing, Way
 
-MESSAGE, REQUEST, ACCEPTED, REFUSED = 9, 2, 3, 4
-"""`MT` of what comes."""
 PUSHES = {"server_msg", "update_stat"}
+_KINDS = {
+    "receives": MESSAGE,
+    "is asked by": REQUEST,
+    "is accepted by": ACCEPTED,
+    "is refused by": REFUSED,
+}
+_STEP = 10.0  # seconds
 _ALONE = re.compile(r"set |restarts|dies")
 _SETTING = re.compile(r'(\w+)=("[^"]*"|\S+)')
 
@@ -41,10 +57,13 @@ def places(play: Play) -> list[str]:
     needs_memory = "memory" in play.only or any(
         one.verb == "clock" or "{letters}" in one.source for one in play.statements
     )
+    has_ours = bool(ours(play))
     return [
         name
-        for name, (place, kind) in PLACES.items()
-        if kind in kinds and not (needs_memory and place is InProcess)
+        for name, where in PLACES.items()
+        if where.kind in kinds
+        and not (needs_memory and where.build is InProcess)
+        and (has_ours or not where.is_ours)
     ]
 
 
@@ -109,16 +128,24 @@ class Performance:
     """One play, performed once."""
 
     def __init__(
-        self, play: Play, path: Path, place: Place, kind: str, first: int = FIRST_NUMBER
+        self, play: Play, path: Path, place: Place, where: Where, first: int = FIRST_NUMBER
     ) -> None:
         self._play = play
         self._path = path
         self._place = place
-        self._actors = {
-            name: Actor(name, number, place.way(kind, _address(number)))
-            for number, name in enumerate(play.actors, first)
+        self._numbers = {name: number for number, name in enumerate(play.actors, first)}
+        self._ours = {
+            name: Ours(
+                name, self._numbers[name], place.network(where.kind, _address(self._numbers[name]))
+            )
+            for name in (ours(play) if where.is_ours else [])
         }
-        self._bound = {name: str(actor.uin) for name, actor in self._actors.items()}
+        self._actors = {
+            name: Actor(name, number, place.way(where.kind, _address(number)))
+            for name, number in self._numbers.items()
+            if name not in self._ours
+        }
+        self._bound = {name: str(number) for name, number in self._numbers.items()}
         self._bound["password"] = MD5
         self._statement = play.statements[0]
 
@@ -132,7 +159,13 @@ class Performance:
                 actor.sort(await actor.way.rest(actor.uin, is_last=True))
                 left = [*actor.replies, *actor.messages]
                 self._expect(not left, f"{actor.name} got more than is told", *left)
+            for one in self._ours.values():
+                await one.rest()
+                self._expect(not one.replies, f"{one.name} got more than is told", *one.replies)
+                self._expect(not one.messages, f"{one.name} got more than is told: {one.messages}")
         finally:
+            for one in self._ours.values():
+                await one.end()
             for actor in self._actors.values():
                 if actor.way.kind == "TCP":
                     await actor.way.leave()
@@ -141,7 +174,9 @@ class Performance:
         if statement.verb == "server":
             await self._server(statement.words)
         elif statement.verb == "clock":
-            await self._place.advance(float(statement.words))
+            await self._clock(float(statement.words))
+        elif statement.actor in self._ours:
+            await self._by_client(self._ours[statement.actor], statement)
         else:
             act = {
                 "signs in": self._sign_in,
@@ -163,6 +198,56 @@ class Performance:
             }[statement.verb]
             await act(self._actors[statement.actor], statement)
 
+    # --- what people do with our messenger
+
+    async def _by_client(self, one: Ours, statement: Statement) -> None:
+        """Have our messenger do what somebody does."""
+        try:
+            await self._do_ours(one, statement)
+        except Nothing as nothing:
+            came = [*one.replies, *one.messages, *one.statuses]
+            self._expect(False, f"{nothing}, besides: {came}")
+        except ValueError as error:
+            raise ValueError(f"{self._where()}: {error}") from error
+        except (AssertionError, KQQError, TimeoutError) as error:
+            self._expect(False, f"{type(error).__name__}: {error}")
+
+    async def _do_ours(self, one: Ours, statement: Statement) -> None:
+        other = self._numbers.get(statement.other, 0)
+        match statement.verb:
+            case "signs in":
+                await one.sign_in(Status[(statement.words or "online").upper()])
+            case "signs out":
+                await one.sign_out()
+            case "disconnects":
+                self._check_connection(one)
+                await one.leave()
+            case "sends" | "asks" | "accepts" | "refuses" as verb:
+                acts = {"sends": one.send, "asks": one.ask, "accepts": one.accept}
+                await acts.get(verb, one.refuse)(other, statement.text)
+            case "receives nothing":
+                await one.rest()
+                untold = [*one.replies, *one.messages, *one.statuses]
+                self._expect(not untold, f"but this came: {untold}")
+            case "sees":
+                self._same((other, Status[statement.words.upper()].value), await one.status())
+            case ">":
+                await one.call(statement.line, self._bound)
+            case "<":
+                self._expect(bool(one.replies), "nothing came")
+                different = statement.line.differences(one.replies.popleft(), self._bound)
+                self._expect(not different, "\n  ".join(different))
+            case verb:
+                self._same((_KINDS[verb], other, statement.text), await one.message())
+
+    def _same(self, expected: object, got: object) -> None:
+        self._expect(got == expected, f"expected {expected!r}\n  got      {got!r}")
+
+    def _check_connection(self, one: Ours) -> None:
+        """Raise ValueError where there is none to close."""
+        if not one.has_connections:
+            raise ValueError("over HTTP nobody has a connection; write # Only over TCP: why")
+
     # --- what people do
 
     async def _sign_in(self, actor: Actor, statement: Statement) -> None:
@@ -171,6 +256,8 @@ class Performance:
         st = "" if wanted in (Status.ONLINE, Status.HIDDEN) else f"&ST={wanted.value}"
         more = f"LG={lg}{st}&LC=812822641C978097&GD=QU7YM68W72T5EJZF&CKE="
         reply = await self._ask(actor, f"CMD=Login&PS={MD5}&M5=1&{more}")
+        if isinstance(decode(reply, Role.SERVER), CaptchaChallenge):
+            reply = await self._ask(actor, f"CMD=VERIFYCODE&SC=2&VC={self._place.letters}")
         self._expect(reply.values().get("RS") == "0", "the sign-in is refused:", reply)
 
     async def _sign_out(self, actor: Actor, statement: Statement) -> None:
@@ -186,14 +273,14 @@ class Performance:
         actor.way = self._place.way(kind, _address(actor.uin), is_redirected=bool(redirected))
 
     async def _send(self, actor: Actor, statement: Statement) -> None:
-        to = self._actors[statement.other].uin
+        to = self._numbers[statement.other]
         await self._ask(actor, f"CMD=CLTMSG&UN={to}&MG={escape(statement.text)}")
 
     async def _receive(self, actor: Actor, statement: Statement) -> None:
         await self._get(actor, MESSAGE, statement)
 
     async def _ask_other(self, actor: Actor, statement: Statement) -> None:
-        to = self._actors[statement.other].uin
+        to = self._numbers[statement.other]
         reply = await self._ask(actor, f"CMD=AddToList&UN={to}")
         self._expect(reply.values().get("CD") == "1", "no request is wanted:", reply)
         await self._ask(actor, f"CMD=Ack_AddToList&UN={to}&CD=2&RS={escape(statement.text)}")
@@ -202,14 +289,14 @@ class Performance:
         await self._get(actor, REQUEST, statement)
 
     async def _accept(self, actor: Actor, statement: Statement) -> None:
-        to = self._actors[statement.other].uin
+        to = self._numbers[statement.other]
         await self._ask(actor, f"CMD=Ack_AddToList&UN={to}&CD=0&RS=")
 
     async def _is_accepted(self, actor: Actor, statement: Statement) -> None:
         await self._get(actor, ACCEPTED, statement)
 
     async def _refuse(self, actor: Actor, statement: Statement) -> None:
-        to = self._actors[statement.other].uin
+        to = self._numbers[statement.other]
         await self._ask(actor, f"CMD=Ack_AddToList&UN={to}&CD=1&RS={escape(statement.text)}")
 
     async def _is_refused(self, actor: Actor, statement: Statement) -> None:
@@ -218,9 +305,8 @@ class Performance:
     async def _get(self, actor: Actor, kind: int, statement: Statement) -> None:
         message = decode(await self._next(actor, actor.messages), Role.SERVER)
         assert isinstance(message, ServerMsg)
-        expected = (kind, self._actors[statement.other].uin, statement.text)
-        got = (message.type, message.sender, message.text)
-        self._expect(got == expected, f"expected {expected!r}\n  got      {got!r}")
+        expected = (kind, self._numbers[statement.other], statement.text)
+        self._same(expected, (message.type, message.sender, message.text))
 
     async def _receive_nothing(self, actor: Actor, statement: Statement) -> None:
         actor.sort(await actor.way.rest(actor.uin))
@@ -229,9 +315,8 @@ class Performance:
     async def _see(self, actor: Actor, statement: Statement) -> None:
         seen = decode(await self._next(actor, actor.statuses), Role.SERVER)
         assert isinstance(seen, UpdateStat)
-        expected = (self._actors[statement.other].uin, Status[statement.words.upper()].value)
-        got = (seen.number, seen.status)
-        self._expect(got == expected, f"expected {expected!r}\n  got      {got!r}")
+        expected = (self._numbers[statement.other], Status[statement.words.upper()].value)
+        self._same(expected, (seen.number, seen.status))
 
     # --- lines
 
@@ -284,31 +369,48 @@ class Performance:
             await (self._place.restart() if kind == "restarts" else self._place.die())
             for actor in self._actors.values():
                 actor.sort(await actor.way.lose())
+            for one in self._ours.values():
+                await one.lose()
         elif kind in {"friends", "stranger"}:
-            actors = [self._actors[name] for name in more.split(", ")]
-            for actor in actors:
-                self._add(actor)
+            names = more.split(", ")
+            for name in names:
+                self._add(name)
             if kind == "friends":
-                for one, other in itertools.combinations(actors, 2):
-                    self._place.store.add_friends(one.uin, other.uin)
+                for one_name, other in itertools.combinations(names, 2):
+                    self._place.store.add_friends(self._numbers[one_name], self._numbers[other])
         elif kind == "account":
             name, _, given = more.partition(" ")
-            await self._account(self._actors[name], given)
+            await self._account(name, given)
         elif kind != "set":  # that was done before the start
             raise ValueError(f"{self._where()}: the server cannot {words!r}")
 
-    def _add(self, actor: Actor) -> None:
-        self._place.store.add_account(Account(actor.uin, actor.name, 0, quick_proof()), 0.0)
+    async def _clock(self, seconds: float) -> None:
+        """Let time go by, for the server and for messengers, which give signs of life meanwhile."""
+        if not self._ours:
+            await self._place.advance(seconds)
+            return
+        left = seconds
+        while left > 0:
+            step = min(left, _STEP)
+            await self._place.advance(step)
+            for one in self._ours.values():
+                await one.advance(step)
+            left -= step
 
-    async def _account(self, actor: Actor, given: str) -> None:
+    def _add(self, name: str) -> None:
+        account = Account(self._numbers[name], name, 0, quick_proof())
+        self._place.store.add_account(account, 0.0)
+
+    async def _account(self, name: str, given: str) -> None:
         """Make an account if there is none, and write into it and its profile."""
-        self._add(actor)
+        self._add(name)
+        uin = self._numbers[name]
         for key, value in _SETTING.findall(given):
             text = value.strip('"')
             if key in SETTABLE:
-                await self._place.store.change_account(actor.uin, **{key: text})
+                await self._place.store.change_account(uin, **{key: text})
             elif key in PROFILE:
-                await self._place.store.change_profile(actor.uin, {key: text})
+                await self._place.store.change_profile(uin, {key: text})
             else:
                 raise ValueError(f"{self._where()}: an account has no {key}")
 
@@ -337,20 +439,20 @@ def read_play(path: Path) -> Play:
 async def perform(path: Path, where: str, shared: Shared | None = None) -> None:
     """Perform the play in a file; `where` is a key of PLACES."""
     play = read_play(path)
-    build, kind = PLACES[where]
-    if build is InProcess and shared is not None and not is_alone(play):
-        await _perform_on(shared.place(), play, path, kind, shared.numbers(len(play.actors)))
+    found = PLACES[where]
+    if found.build is InProcess and shared is not None and not is_alone(play):
+        await _perform_on(shared.place(), play, path, found, shared.numbers(len(play.actors)))
         return
     words = [one.words for one in play.statements if one.verb == "server"]
     settings = [one.removeprefix("set ") for one in words if one.startswith("set ")]
     with a_folder() as folder:
-        await _perform_on(build(Path(folder), settings), play, path, kind, FIRST_NUMBER)
+        await _perform_on(found.build(Path(folder), settings), play, path, found, FIRST_NUMBER)
 
 
-async def _perform_on(place: Place, play: Play, path: Path, kind: str, first: int) -> None:
+async def _perform_on(place: Place, play: Play, path: Path, where: Where, first: int) -> None:
     await place.start()
     try:
-        await Performance(play, path, place, kind, first).perform()
+        await Performance(play, path, place, where, first).perform()
     finally:
         for number in range(first, first + len(play.actors)):
             await place.store.delete_account(number)

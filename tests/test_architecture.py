@@ -23,7 +23,27 @@ OUTSIDE_WORLD = {"asyncio", "os", "select", "signal", "socket", "ssl", "subproce
                  "time", "random", "secrets"}  # fmt: skip
 MAY_IMPORT = {
     "kqq.protocol": {"kqq.protocol", "kqq.errors"},
-    "kqq.client": {"kqq.client", "kqq.protocol", "kqq.address", "kqq.errors"},
+    "kqq.client": {
+        "kqq.client",
+        "kqq.protocol",
+        "kqq.address",
+        "kqq.errors",
+        "keyring",
+        "platformdirs",
+        "tomlkit",
+    },
+    "kqq.tui": {
+        "kqq.tui",
+        "kqq.client",
+        "kqq.protocol",
+        "kqq.errors",
+        "kqq.language",
+        "kqq.pictures",
+        "kqq.telling",
+        "kqq.words",
+        "rich",
+        "textual",
+    },
     "kqq.server": {
         "kqq.server",
         "kqq.protocol",

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from kqq.client import Tcp
+from kqq.client import Address, Tcp, Transport
 from kqq.protocol import (
     GetMsgExReply,
     Line,
@@ -55,6 +55,28 @@ class Way(Protocol):
 
     async def leave(self) -> None:
         """Close without a word."""
+
+
+class Network(Protocol):
+    """What lies between the server and somebody who uses our messenger."""
+
+    kind: str
+    address: Address
+
+    async def connect(self) -> Transport:
+        """Return a transport to the server."""
+
+    async def drop(self, transport: Transport) -> None:
+        """Break a connection off, so that nothing more is said."""
+
+    async def ask(self, picture: bytes) -> str:
+        """Return what a picture shows."""
+
+    async def rest(self) -> None:
+        """Let happen what happens at once."""
+
+    async def until(self, happened: Callable[[], bool], news: asyncio.Event) -> None:
+        """Wait until something has happened, of which `news` tells. Raises Nothing."""
 
 
 class MemoryLines:

@@ -207,6 +207,16 @@ def test_the_home_of_an_account_stays_the_same() -> None:
     assert AccountSettings(uin=10001).home == DEFAULT_SERVER
 
 
+def test_an_account_at_other_servers_is_elsewhere() -> None:
+    """History and password of the account belong to its own servers."""
+    account = AccountSettings(uin=10001, servers=(FIRST, SECOND))
+    other = Address("192.0.2.9", 14000)
+    assert account.places() == (FIRST, SECOND)
+    assert account.places([SECOND]) == (FIRST, SECOND)
+    assert account.places([other, SECOND]) == (other, SECOND)
+    assert AccountSettings(uin=10001).places() == (DEFAULT_SERVER,)
+
+
 # --- writing
 
 

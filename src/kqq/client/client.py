@@ -202,6 +202,8 @@ class Client:
             uin=uin,
             password_md5=md5,
             login_status=_LOGIN_HIDDEN if status is Status.HIDDEN else 0,
+            # So that friends do not see them online for a moment (SETM); servers may pass it over.
+            status=None if status in (Status.ONLINE, Status.HIDDEN) else status,
             licence=LICENCE,
             device=DEVICE,
             cookie="",
@@ -424,13 +426,9 @@ class Client:
         self._rest()
         session = self.session
         assert session is not None
-        if not self._has_pushes:
-            work = self._ask_again_and_again(session.heartbeat)
-        elif session.heartbeat:
-            work = self._beat(session.heartbeat)
-        else:
+        if self._has_pushes and not session.heartbeat:
             return
-        over = self._until_over(work, session.lifetime)
+        over = self._until_over(session)
         self._beating = asyncio.get_running_loop().create_task(over)
 
     def _rest(self) -> None:
@@ -439,13 +437,16 @@ class Client:
             self._beating.cancel()
             self._beating = None
 
-    async def _until_over(self, work: Awaitable[None], lifetime: float | None) -> None:
+    async def _until_over(self, session: Session) -> None:
         """Do what keeps the session alive; the end of it is the end of the connection."""
         try:
-            await work
+            if not self._has_pushes:
+                await self._ask_again_and_again(session.heartbeat)
+            elif session.heartbeat:
+                await self._beat(session.heartbeat)
         except NotSignedIn:
             silence = asyncio.get_running_loop().time() - self._heard
-            if lifetime and silence > lifetime:
+            if session.lifetime and silence > session.lifetime:
                 error: KQQError = ConnectionLost(f"the session ran out after {silence:.0f} s")
             else:
                 error = NotSignedIn("signed in elsewhere since; sign in again", command="", res=20)

@@ -254,11 +254,10 @@ class Messenger:
 
     def earlier(self, uin: int) -> int:
         """Bring earlier messages with somebody from the history into `state`; return how many."""
-        if self._diary is None or uin not in self.state.conversations:
+        diary, conversation = self._diary, self.state.conversations.get(uin)
+        if diary is None:
             return 0
-        known = self.state.conversations[uin].messages
-        before = known[0].key if known else None
-        diary = self._diary
+        before = conversation.messages[0].key if conversation and conversation.messages else None
         found = self._try(lambda: diary.recent(uin, before=before)) or []
         self.state.remember(found)
         return len(found)
@@ -456,7 +455,10 @@ class Messenger:
         if self._try(lambda: diary.attempt(key, self._now())) is not False:
             return True
         known = self._try(lambda: diary.message(key))
-        self._settle(entry, Fate.SENT if known is None else known.fate)
+        if known is None:
+            self._settle(entry, Fate.UNKNOWN, "it was deleted from the history")
+        else:
+            self._settle(entry, known.fate, known.why)
         return False
 
     def _settle(
@@ -564,6 +566,8 @@ class Messenger:
     def _try(self, work: Callable[[], T]) -> T | None:
         """Do something with the history; one that fails is done without, and that is told."""
         try:
+            with suppress(StoreError):  # such as that another program writes: once more
+                return work()
             return work()
         except StoreError as error:
             self._diary = None

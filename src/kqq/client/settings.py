@@ -21,7 +21,7 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -69,6 +69,15 @@ class AccountSettings:
             return next(iter(self.servers), DEFAULT_SERVER)
         url = urlsplit(self.discover)
         return Address(url.hostname or "", url.port or _PORTS[url.scheme], url.scheme)
+
+    def places(self, named: Sequence[Address] = ()) -> tuple[Address, ...]:
+        """Return for which servers a password may be kept, where only those `named` are asked.
+
+        The history is kept for the first of them. Servers that are not the account's are another
+        place, which must not get its password.
+        """
+        is_elsewhere = bool(named) and not set(named) <= set(self.servers)
+        return tuple(dict.fromkeys(named if is_elsewhere else (self.home, *self.servers)))
 
     def in_order(self) -> tuple[Address, ...]:
         """Return the servers to try: first which answered last, if it still is one of them.
