@@ -9,10 +9,11 @@ import pytest
 from rich.cells import cell_len
 
 from kqq import demo
-from kqq.client import Client
+from kqq.client import Messenger, Received
 from kqq.errors import UnexpectedReply
-from kqq.protocol import CltMsg, Line, ServerMsg, Unreadable, UpdateStat, decode, mask
+from kqq.protocol import CltMsg, Line, Unreadable, UpdateStat, decode, mask
 from kqq.protocol.messages import Role
+from kqq.tui import ChatApp, Make
 
 
 def test_the_demo_runs_to_the_end(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,20 +72,19 @@ def test_the_chat_is_offered_in_a_terminal(
     """Whoever says yes is Anna, and 小波 answers."""
     said: list[object] = []
 
-    async def one_question(client: object, lines: object) -> None:
-        assert isinstance(client, Client)
-        await client.send(demo.BO, "hi")
-        async for push in client.events():
-            said.append(push)
-            if isinstance(push, ServerMsg):
-                break
+    async def one_question(make: Make) -> None:
+        async with make(_nobody_reads, lambda way, line: None, None) as anna:
+            await anna.send(demo.BO, "hi")
+            async for event in anna.events():
+                if isinstance(event, Received):
+                    said.append(event.message.text)
+                    break
 
-    monkeypatch.setattr(demo, "plain_chat", one_question)
+    monkeypatch.setattr(demo, "chat", one_question)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setattr("sys.stdin", _terminal("y\n"))
     demo.run_demo()
-    assert isinstance(said[-1], ServerMsg)
-    assert said[-1].text == "你说: hi"
+    assert said == ["你说: hi"]
     assert "Everything arrived" in capsys.readouterr().out
     said.clear()
     for typed in ("n\n", "\n", ""):
@@ -98,6 +98,22 @@ def test_what_the_wire_column_shows_are_lines() -> None:
     line = Line.decode(b"VER=1.1&CMD=update_stat&SEQ=1&UIN=10001&RES=0&ST=10&UN=10002")
     assert isinstance(decode(Line(mask(line.text)), Role.SERVER), UpdateStat)
     assert not isinstance(decode(line, Role.SERVER), Unreadable)
+
+
+async def test_the_chat_is_the_one_on_the_full_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anna talks to 小波 at once."""
+    opened: list[ChatApp] = []
+
+    async def run(app: ChatApp) -> None:
+        opened.append(app)
+
+    monkeypatch.setattr(ChatApp, "run_async", run)
+    await demo.chat(lambda ask, watch, password: Messenger(demo.ANNA, "secret", ["tcp://a:1"]))
+    assert len(opened) == 1
+
+
+async def _nobody_reads(picture: bytes) -> str:
+    raise AssertionError("there is no captcha")
 
 
 def _terminal(typed: str) -> io.StringIO:

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.cells import cell_len, chop_cells
@@ -16,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kqq.chat import plain_chat, typed_lines
-from kqq.client import Address, Client, Tcp, Watched
+from kqq.client import Address, AskCaptcha, Client, Messenger, Tcp, Watched
+from kqq.client.transport import Watch
 from kqq.errors import KQQError, UnexpectedReply
 from kqq.protocol import Line, ServerMsg, Status, UpdateStat, mask
 from kqq.server import Config, Listen, Server
@@ -26,6 +27,9 @@ from kqq.server.database import Database, prepare_folder
 from kqq.server.friends import make_friends
 from kqq.server.store import Store
 from kqq.words import printable, status_name
+
+if TYPE_CHECKING:
+    from kqq.tui import Make
 
 ANNA, BO = 10001, 10002
 NAMES = {ANNA: "Anna", BO: "小波"}
@@ -154,6 +158,10 @@ class _Stage:
             self._scene(f"{NAMES[uin]} ({uin}) signs in", "Login")
             yield client
 
+    def messenger(self, ask: AskCaptcha, watch: Watch, password: str | None) -> Messenger:
+        """Return what keeps Anna signed in, not started."""
+        return Messenger(ANNA, password or _PASSWORD, [self._address], ask=ask, watch=watch)
+
     async def _exchange(
         self, sender: Client, to: int, heard: AsyncIterator[object], text: str
     ) -> None:
@@ -218,10 +226,9 @@ def fold(line: str, width: int) -> str:
 
 async def _offer_chat(stage: _Stage) -> None:
     """Let the person at the terminal be Anna; 小波 answers whatever is said."""
-    lines = typed_lines()
     click.echo("Open the chat as Anna, with 小波 answering? [y/N] ", nl=False)
-    answer_typed = await lines.get()
-    if answer_typed is None or answer_typed.strip().lower() not in ("y", "yes"):
+    # Nothing else goes on meanwhile, and a thread that reads would take keys from the chat.
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         return
     async with stage.sign_in(BO) as bo:
 
@@ -232,9 +239,15 @@ async def _offer_chat(stage: _Stage) -> None:
 
         answering = asyncio.create_task(answer())
         try:
-            async with stage.sign_in(ANNA) as anna:
-                await plain_chat(anna, lines)
+            await chat(stage.messenger)
         finally:
             answering.cancel()
             with contextlib.suppress(asyncio.CancelledError, KQQError):
                 await answering
+
+
+async def chat(make: "Make") -> None:
+    """Open the chat on the full screen."""
+    from kqq.tui import ChatApp  # noqa: PLC0415  # it takes long to import
+
+    await ChatApp(make, talk_to=BO).run_async()

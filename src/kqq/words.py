@@ -1,18 +1,78 @@
-"""How things look on a terminal: names of statuses, text that cannot do harm, exit codes."""
+"""The words of `kqq`: what the user interfaces need to say things, all from here.
 
-import unicodedata
+The language is in `kqq.language`, text that cannot do harm in `kqq.signs`, names of codes in
+`kqq.names`; here are errors and lines of the protocol in words, and exit codes.
+"""
+
 from enum import IntEnum
 from textwrap import wrap
 
 from rich.cells import cell_len, set_cell_size
 
-from kqq.protocol import Status
+from kqq.errors import (
+    AccountError,
+    CaptchaWanted,
+    CommandError,
+    ConfigError,
+    ConnectionLost,
+    DiscoveryError,
+    KQQError,
+    LocalProtocolError,
+    NoSuchNumber,
+    NotSignedIn,
+    PictureError,
+    PlayError,
+    RemoteProtocolError,
+    SignInRefused,
+    StoreError,
+    TimedOut,
+    UnexpectedReply,
+)
+from kqq.language import Language, language, tr, tr_n, use_language
+from kqq.names import (
+    blood_name,
+    constellation_name,
+    display_name,
+    face_name,
+    profile_rows,
+    sex_name,
+    status_label,
+    status_mark,
+    status_name,
+    status_word,
+    zodiac_name,
+)
 from kqq.protocol.explain import ExplainedField, Explanation
+from kqq.signs import json_line, one_line, printable
+
+__all__ = [
+    "Exit",
+    "Language",
+    "blood_name",
+    "constellation_name",
+    "display_name",
+    "explanation_lines",
+    "face_name",
+    "json_line",
+    "language",
+    "one_line",
+    "printable",
+    "profile_rows",
+    "say",
+    "sex_name",
+    "status_label",
+    "status_mark",
+    "status_name",
+    "status_word",
+    "tr",
+    "tr_n",
+    "use_language",
+    "zodiac_name",
+]
 
 _NARROWEST, _WIDEST = 60, 100  # columns; in fewer nothing could be read
 _KEYS = 24  # columns for keys, at most; the longest known has 20
 _VALUES = 18  # columns for values; wider ones have a line of their own
-_STATUS_NAMES = {status.value: status.name.lower().replace("_", "-") for status in Status}
 
 
 class Exit(IntEnum):
@@ -25,37 +85,49 @@ class Exit(IntEnum):
     INTERRUPTED = 130  # as shells have it
 
 
-def status_name(code: int) -> str:
-    """Return the name of a status code, such as `away` or `do-not-disturb`."""
-    return _STATUS_NAMES.get(code, str(code))
+def say(error: KQQError) -> str:
+    """Return what went wrong in the language of the person, in one or two sentences.
 
-
-def printable(text: str, *, lines: bool = False) -> str:
-    """Return `text` with signs that could steer a terminal made visible.
-
-    Messages come from strangers. With `lines`, line breaks stay; CR LF is one of them.
+    What the error says in English is in it where that tells more; whatever a server put into it is
+    printable.
     """
-    if lines:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    shown = []
-    for sign in text:
-        keeps = (sign == "\n" and lines) or unicodedata.category(sign) not in (
-            "Cc",
-            "Cs",
-            "Zl",
-            "Zp",
+    detail = printable(str(error).rstrip("."), lines=True)
+    if isinstance(error, CommandError):
+        return _say_refusal(error, detail)
+    texts = {
+        ConnectionLost: tr("There is no connection to the server: {detail}."),
+        TimedOut: tr("The server did not answer in time: {detail}. Perhaps it did what was asked."),
+        DiscoveryError: tr("The list of servers cannot be used: {detail}."),
+        LocalProtocolError: tr("That cannot be said to a server: {detail}."),
+        RemoteProtocolError: tr("The server breaks the rules of the protocol: {detail}."),
+        UnexpectedReply: tr("The answer of the server makes no sense: {detail}."),
+        PlayError: tr("The transcript cannot be read: {detail}."),
+        AccountError: tr("The account cannot be as it was asked for: {detail}."),
+        ConfigError: tr("Something is not set up right: {detail}."),
+        StoreError: tr("The database cannot be used: {detail}."),
+        PictureError: tr("The picture cannot be shown: {detail}."),
+        KQQError: tr("Something went wrong: {detail}."),
+    }
+    text = next(texts[kind] for kind in type(error).__mro__ if kind in texts)
+    return text.format(detail=detail)
+
+
+def _say_refusal(error: CommandError, detail: str) -> str:
+    if isinstance(error, SignInRefused):
+        text = tr("The server refuses the sign-in. It says: {reason}")
+        return text.format(reason=printable(error.reason, lines=True))
+    if isinstance(error, CaptchaWanted):
+        return tr("To sign in, somebody must read the letters in a picture.")
+    if isinstance(error, NotSignedIn):
+        return tr("You are no longer signed in. Perhaps your number was used elsewhere.")
+    if isinstance(error, NoSuchNumber):
+        return tr("The server has no such number.")
+    if error.command.upper() == "CLTMSG":
+        return tr(
+            "The server did not take the message. Perhaps you are not friends, the text is too "
+            "long, or too many messages wait."
         )
-        if keeps and sign not in _DIRECTION:
-            shown.append(sign)
-        else:
-            code = ord(sign)
-            code -= 0xDC00 if 0xDC80 <= code <= 0xDCFF else 0  # a byte that was no UTF-8
-            shown.append(f"\\u{code:04x}" if code > 255 else f"\\x{code:02x}")
-    return "".join(shown)
-
-
-_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Signs that make text run the other way, and so can make it look like something else."""
+    return tr("The server says no: {detail}.").format(detail=detail)
 
 
 def explanation_lines(explanation: Explanation, *, secrets: bool, columns: int = 80) -> list[str]:

@@ -777,6 +777,24 @@ async def test_a_server_that_never_answers_a_message_is_not_asked_for_ever() -> 
     await messenger._stop()
 
 
+async def test_a_busy_server_is_tried_again(play: tuple[Play, Messenger]) -> None:
+    """It refuses a sign-in, but not for the password."""
+    stage, messenger = play
+    starting = asyncio.ensure_future(messenger.start())
+    script = await stage.with_roster()
+    await starting
+    script.say("")
+    script = await stage.scripts.get()
+    await script.answer("RES=0&RS=1&RA=Server busy; try again", "Login")
+    script = await stage.with_roster()
+    await until(lambda: messenger.state.is_online)
+    script.say("")
+    script = await stage.scripts.get()
+    await script.answer("RES=0&RS=1&RA=Password error", "Login")
+    await until(lambda: isinstance(messenger.state.lost, SignInRefused))
+    assert messenger.state.again_in is None
+
+
 async def test_events_that_nobody_takes_stop_the_reading(play: tuple[Play, Messenger]) -> None:
     """Nothing grows without bound; taking one goes on."""
     stage, messenger = play

@@ -7,7 +7,8 @@ async with await Client.connect("tcp://127.0.0.1:14000") as client:
         ...
 
 Who signs in is sent the messages that waited, and the server then has them no longer: whoever signs
-in should read `events()`. A `Messenger` is this over as many connections as it takes.
+in should read `events()`. Our own server keeps them until they were read there. A `Messenger` is
+this over as many connections as it takes.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from random import randrange
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from kqq.client.confirming import Confirming, Given
 from kqq.client.events import Friend
 from kqq.client.exchange import Exchange
 from kqq.client.pace import PollPace
@@ -114,6 +116,12 @@ class Client:
     say nothing by themselves: calls and events then raise NotSignedIn. Over HTTP it asks what is
     new, often while people talk and seldom while they do not, which is a sign of life, too.
 
+    A message from our own server has a mark, a `SEQ` of ten digits, and on a connection the server
+    keeps it until the client has confirmed the mark, which it does by itself: a push is handled
+    when the loop over `events` asks for the next one or is left, and at `sign_out`, `close` and the
+    end of `async with` without an error. What was not handled is pushed again after the next
+    sign-in, with the same mark.
+
     Every method that talks to the server raises ConnectionLost if the connection ends before the
     answer comes, TimedOut if none comes in `timeout` seconds, and a CommandError if the server says
     no. `uin` is the number signed in, None before that.
@@ -142,6 +150,8 @@ class Client:
         self._pace = pace or PollPace()
         self._hurry = asyncio.Event()
         self._beating: asyncio.Task[None] | None = None
+        self._marks = Confirming(self._say_handled, sleep, is_wanted=transport.pushes)
+        self._confirming: asyncio.Task[None] | None = None
         self._heard = 0.0
         # The phone began with 200 and two random digits, then counted (TIEBA).
         self._seq = randrange(200, 300)  # noqa: S311
@@ -173,6 +183,8 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None:
+            self._marks.doubt()
         await self.close()
 
     @property
@@ -198,7 +210,7 @@ class Client:
         """
         md5 = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper()
         login = Login(
-            seq=self._next_seq(),
+            seq=unique_seq(),  # on a connection it says that pushes will be confirmed
             uin=uin,
             password_md5=md5,
             login_status=_LOGIN_HIDDEN if status is Status.HIDDEN else 0,
@@ -224,6 +236,8 @@ class Client:
         if reply.result != 0:
             reason = reply.reason or "no reason given"
             raise SignInRefused(f"the server refuses {uin}: {reason}", reason=reason)
+        if self.uin != uin:
+            self._marks.forget()
         # Later commands carry it if the server gave one (SEED); none was seen to.
         sid = "" if reply.line is None else reply.line.values().get("SID", "")
         self.session = Session(uin, sid, self._heartbeat or reply.heartbeat, reply.lifetime)
@@ -250,9 +264,11 @@ class Client:
         return True
 
     async def sign_out(self) -> None:
-        """Sign out; the connection stays open."""
+        """Sign out; the connection stays open. What `events` gave counts as handled."""
+        await self._confirm_the_rest()
         await self.call(Logout(**self._head()))
         self.session = None
+        self._marks.forget()
         self._rest()
 
     # --- friends
@@ -366,15 +382,23 @@ class Client:
         Over HTTP this is done by itself.
         """
         head = self._head()
+        if self._has_pushes:  # ten digits would be a mark there
+            return self._put(await self.call(GetMsgEx(**head)))
         session = self.session
         assert session is not None
         session.question = session.question or unique_seq()
         reply = await self.call(GetMsgEx(**{**head, "seq": session.question}))
         session.question = ""
-        pushes = _as_pushes(reply)
-        for push in pushes:
-            self._exchange.put(push)
-        return len(pushes)
+        return self._put(reply)
+
+    async def confirm(self, mark: str) -> None:
+        """Say that the message whose push had the `SEQ` `mark`, and all before it, was handled.
+
+        This is done by itself for what `events` gives. Only marks of ten digits on a connection are
+        confirmed. A server that refuses, or says nothing, is asked no more on this connection.
+        Raises NotSignedIn or ConnectionLost.
+        """
+        await self._marks.confirm(mark)
 
     async def call(self, request: Request[R]) -> R:
         """Say `request` and return its reply. Raises LocalProtocolError if it is being said."""
@@ -382,13 +406,21 @@ class Client:
         self._heard = asyncio.get_running_loop().time()
         return reply
 
-    def events(self) -> AsyncIterator[Push]:
+    async def events(self) -> AsyncIterator[Push]:
         """Give what the server sends unasked, as it comes; ends when the client is closed.
 
         Raises ConnectionLost when the connection ends otherwise. Each push is given once, so two
         loops share them. Not reading the events for long stops the connection: at most 5,000 wait.
+
+        What was given counts as handled when the next one is asked for, or the loop is left.
         """
-        return self._exchange.pushes()
+        while (push := await self._exchange.next_push()) is not None:
+            given = self._marks.give(push) if push.uin == self.uin else None
+            try:
+                yield push
+            finally:
+                if given is not None:
+                    self._handled(given)
 
     def end(self, error: KQQError) -> None:
         """Give the connection up; whoever waits, and whoever calls later, is told `error`."""
@@ -396,7 +428,11 @@ class Client:
         self._exchange.end(error)
 
     async def close(self) -> None:
-        """Close the connection; calls that wait raise ConnectionLost. May be called twice."""
+        """Close the connection; calls that wait raise ConnectionLost. May be called twice.
+
+        What `events` gave counts as handled, and the server is told so if it still can be.
+        """
+        await self._confirm_the_rest()
         self._rest()
         await self._exchange.close()
 
@@ -421,6 +457,43 @@ class Client:
         """Return `head` as it is over this transport: `CON` is 1 on a connection, 0 over HTTP."""
         return head if self._has_pushes else head._replace(con="0")
 
+    # --- what was handled
+
+    def _handled(self, given: Given) -> None:
+        """Have it confirmed in the background."""
+        self._marks.handled(given)
+        if self._marks.is_due and self._confirming is None and not self._exchange.is_over:
+            assert self.session is not None, "else nothing was noted as given"
+            work = self._confirm(self.session)
+            self._confirming = asyncio.get_running_loop().create_task(work)
+
+    async def _confirm(self, session: Session) -> None:
+        try:
+            await self._marks.go_on()
+        except KQQError as error:
+            self._is_over(session, error)
+        finally:
+            if self._confirming is asyncio.current_task():
+                self._confirming = None
+
+    async def _confirm_the_rest(self) -> None:
+        """Count as handled what was given out, and confirm it, but not for long."""
+        self._marks.all_handled()
+        if self.session is not None and not self._exchange.is_over:
+            await self._marks.finish()
+
+    async def _say_handled(self, mark: str) -> None:
+        self._put(await self.call(GetMsgEx(**{**self._head(), "seq": mark})))
+
+    def _put(self, reply: GetMsgExReply) -> int:
+        """Have `events` give what an answer brings; return how much that is."""
+        pushes = _as_pushes(reply)
+        for push in pushes:
+            self._exchange.put(push)
+        return len(pushes)
+
+    # --- signs of life
+
     def _live(self) -> None:
         """Give signs of life from now on."""
         self._rest()
@@ -432,10 +505,11 @@ class Client:
         self._beating = asyncio.get_running_loop().create_task(over)
 
     def _rest(self) -> None:
-        """Give no more signs of life."""
-        if self._beating is not None:
-            self._beating.cancel()
-            self._beating = None
+        """Say nothing more by oneself."""
+        for task in (self._beating, self._confirming):
+            if task is not None:
+                task.cancel()
+        self._beating = self._confirming = None
 
     async def _until_over(self, session: Session) -> None:
         """Do what keeps the session alive; the end of it is the end of the connection."""
@@ -444,15 +518,18 @@ class Client:
                 await self._ask_again_and_again(session.heartbeat)
             elif session.heartbeat:
                 await self._beat(session.heartbeat)
-        except NotSignedIn:
+        except KQQError as error:
+            self._is_over(session, error)
+
+    def _is_over(self, session: Session, error: KQQError) -> None:
+        """End the connection, since what was said in the background met an error."""
+        if isinstance(error, NotSignedIn):
             silence = asyncio.get_running_loop().time() - self._heard
             if session.lifetime and silence > session.lifetime:
-                error: KQQError = ConnectionLost(f"the session ran out after {silence:.0f} s")
+                error = ConnectionLost(f"the session ran out after {silence:.0f} s")
             else:
                 error = NotSignedIn("signed in elsewhere since; sign in again", command="", res=20)
-            self._exchange.end(error)
-        except KQQError as error:
-            self._exchange.end(error)
+        self._exchange.end(error)
 
     async def _beat(self, seconds: float) -> None:
         """Ask for statuses now and then, as ZNQQ did: there is no command just for this."""

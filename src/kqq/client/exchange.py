@@ -109,17 +109,25 @@ class Exchange:
         Raises ConnectionLost when the connection ends otherwise. Each push is given once, so two
         loops share them. Not reading the events for long stops the connection: at most 5,000 wait.
         """
-        while True:
-            while self._pushes:
-                push = self._pushes.popleft()
-                self._room.set()
-                yield push
+        while (push := await self.next_push()) is not None:
+            yield push
+
+    async def next_push(self) -> Push | None:
+        """Return what `pushes` gives next, None where it ends."""
+        while not self._pushes:
             if self._is_closed:
-                return
+                return None
             if self.error is not None:
                 raise self.error
             self._news.clear()
             await self._news.wait()
+        self._room.set()
+        return self._pushes.popleft()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be said any more, or no answer would be read."""
+        return self.error is not None or self._reader.done()
 
     async def close(self) -> None:
         """Close the connection; calls that wait raise ConnectionLost. May be called twice."""

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kqq.client.client import Added, AskCaptcha, Client, Session, Sleep, unique_seq
+from kqq.client.confirming import is_mark
 from kqq.client.events import (
     Connecting,
     Event,
@@ -67,7 +68,6 @@ _FINAL = (AccountError, CaptchaWanted, ConfigError, NoSuchNumber, NotSignedIn, S
 """What trying again by oneself would not change."""
 _HELD = 10.0  # seconds after which a connection counts as a good one
 _GOODBYE = 5.0  # seconds for signing out
-_MARKED = 10  # digits of a SEQ by which a message is known again
 _MOST_MARKS = 10_000
 _MOST_UNTAKEN = 5_000
 _REQUEST, _ACCEPTED, _REFUSED, _STATUS = 2, 3, 4, 99
@@ -339,8 +339,7 @@ class Messenger:
                 return
             if asyncio.get_running_loop().time() - began >= _HELD:
                 pause.succeeded()
-            is_elsewhere = isinstance(why, NotSignedIn) and self._again_if_elsewhere
-            if isinstance(why, _FINAL) and not is_elsewhere:
+            if isinstance(why, _FINAL) and not self._may_pass(why):
                 self._tell(Lost(why, None))
                 self._give_up(why)
                 self._try_now.clear()
@@ -350,6 +349,12 @@ class Messenger:
                 self._tell(Lost(why, seconds))
                 self._try_now.clear()
                 await _first_of(_slept(self._sleep(seconds)), self._try_now.wait())
+
+    def _may_pass(self, why: KQQError) -> bool:
+        """Whether trying again is worth it although the server said no: it knew us before."""
+        if isinstance(why, SignInRefused):  # busy, as our server says, or the password has changed
+            return "password" not in why.reason.lower()
+        return isinstance(why, NotSignedIn) and self._again_if_elsewhere
 
     async def _be_signed_in(self, first: asyncio.Future[None]) -> None:
         """Sign in and stay so until that ends; raises why it did."""
@@ -363,8 +368,9 @@ class Messenger:
         finally:
             self._client = None
             self._before = client.session
+            client.end(ConnectionLost("the connection was given up"))  # it needs no last word
             await client.close()
-            # What came before the end came: it is not given again.
+            # What came before the end came; our server gives it again, and then it is known.
             async for push in client.events():
                 self._take(push)
 
@@ -482,6 +488,7 @@ class Messenger:
                 waiting.set_exception(why)
 
     async def _listen(self, client: Client) -> None:
+        """Take what is pushed. With the next one asked for, this one is handled, and confirmed."""
         async for push in client.events():
             self._take(push)
             await self._room.wait()
@@ -507,13 +514,13 @@ class Messenger:
                 self._later(self.refresh())
         else:
             message = Message(new_key(), uin, text, self._now(), Fate.RECEIVED)
-            mark = push.seq if _is_mark(push.seq) else ""
+            mark = push.seq if is_mark(push.seq) else ""
             if self._note(lambda diary: diary.add(message, mark=mark)) is not False:
                 self._tell(Received(message))
 
     def _is_new(self, push: ServerMsg) -> bool:
         """Whether this was not given before: our server gives a message the same number again."""
-        if not _is_mark(push.seq):
+        if not is_mark(push.seq):
             return True
         mark = (push.sender, push.seq, push.text)
         if mark in self._marks:
@@ -613,8 +620,3 @@ async def _first_of(*works: Coroutine[Any, Any, Any]) -> None:
 
 async def _slept(sleep: Awaitable[None]) -> None:
     await sleep
-
-
-def _is_mark(seq: str) -> bool:
-    """Whether the number of a push says which message it is (ours) rather than how many came."""
-    return len(seq) == _MARKED and seq.isdecimal()

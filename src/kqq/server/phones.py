@@ -373,7 +373,7 @@ class Phone(asyncio.Protocol):
         self._mark_delivered()
 
     def _mark_delivered(self) -> None:
-        """Delete what has arrived, unless the session has ended; look again for what has not."""
+        """Say what has arrived, unless the session has ended; look again for what has not."""
         if not self._handover.is_waiting or self._transport.is_closing():
             return  # what was written to a connection that broke is still to be delivered
         last = self._handover.arrived()
@@ -381,7 +381,7 @@ class Phone(asyncio.Protocol):
         # Who has just signed in again is not greeted yet, and is still the same.
         is_theirs = session is not None and greeted is not None and session.uin == greeted.uin
         if last is not None and session is not None and is_theirs and session.is_open:
-            self._services.sessions.delivered(session, last)
+            self._services.sessions.arrived(session, last)
         if self._handover.is_waiting and self._looking is None:
             self._looking = self._clock.later(self._config.arrival_time, self._look_again)
 

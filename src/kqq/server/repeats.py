@@ -4,12 +4,14 @@
 byte, within seconds does: DEL sends a request up to three times while the answer is late.
 
 OURS: a `SEQ` of ten digits says that the client uses each number once, so the same line is a repeat
-whenever it comes, on whatever connection. Such lines are remembered for minutes, apart from others,
-and of each account only so many, so that nobody can have the answers of all others forgotten.
+whenever it comes, on whatever connection; over another transport its `CON` may be another. Such
+lines are remembered for minutes, apart from others, and of each account only so many, so that
+nobody can have the answers of all others forgotten.
 """
 
 import asyncio
 import hashlib
+import re
 from collections import OrderedDict, deque
 from typing import Generic, NamedTuple, TypeVar
 
@@ -26,6 +28,9 @@ _OF_ONE = 500
 """Those of one account; beyond, its oldest is forgotten. It is what `messages_burst` and
 `messages_rate` let it say in the 30 s after which a client takes an answer for lost."""
 _UNIQUE_DIGITS = 10
+_CON = re.compile(r"(?<=&)CON=[^&]*", re.IGNORECASE)
+"""The first is that of the head. In a line without one it may be within a text, where it does not
+matter either: with the same number it is the same text."""
 
 
 def is_unique(seq: str) -> bool:
@@ -55,12 +60,12 @@ class Repeats(Generic[Answer]):
         self._until: OrderedDict[bytes, float] = OrderedDict()
         self._unique: OrderedDict[int, OrderedDict[bytes, float]] = OrderedDict()  # by account
         self._awaited: deque[_Awaited[Answer]] = deque()
-        self._asked: tuple[int, str, bytes] = (0, "", b"")
+        self._asked: tuple[int, str, bool, bytes] = (0, "", False, b"")
 
     def recall(self, uin: int, line: str, *, unique: bool = False) -> Answer | None:
         """Return what this line of `uin` was answered a moment ago, None if it is a new one."""
-        key = _key(uin, line)
-        self._asked = (uin, line, key)
+        key = _key(uin, line, unique)
+        self._asked = (uin, line, unique, key)
         kept = self._unique.get(uin) if unique else self._until
         until = kept.get(key) if kept is not None else None
         if until is None or until <= self._clock.now():
@@ -82,7 +87,8 @@ class Repeats(Generic[Answer]):
         Once `stored` is done, `final` takes its place.
         """
         asked = self._asked
-        key = asked[2] if asked[1] is line and asked[0] == uin else _key(uin, line)
+        is_asked = asked[1] is line and asked[0] == uin and asked[2] == unique
+        key = asked[3] if is_asked else _key(uin, line, unique)
         now = self._clock.now()
         self._answers[key] = answer
         if unique:
@@ -130,7 +136,9 @@ class Repeats(Generic[Answer]):
         return len(self._answers)
 
 
-def _key(uin: int, line: str) -> bytes:
+def _key(uin: int, line: str, unique: bool) -> bytes:  # noqa: FBT001  # as its callers have it
     """Return what stands for a line: some are long, and texts need not be kept."""
+    if unique:
+        line = _CON.sub("", line, count=1)
     data = f"{uin} {line}".encode("utf-8", "surrogateescape")
     return hashlib.blake2b(data, digest_size=16).digest()

@@ -7,6 +7,7 @@ On TCP a session lives as long as its connection. Over HTTP there is no connecti
 found by the address it was opened from and its number (HACK), and ends after a time of silence.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -30,6 +31,10 @@ class StatusChange:
 Item = Stored | StatusChange
 
 
+CONFIRM_TIME = 30.0
+"""Seconds after which what has arrived counts as delivered, though the client that could have
+confirmed it has not: somebody's own may use the time as the `SEQ` of its sign-in, and confirm
+nothing, ever."""
 _EARLIER = 32
 """Requests over HTTP whose numbers are known again; more are not on their way at once."""
 
@@ -47,6 +52,20 @@ class Fetched:
     items: tuple[Item, ...] = ()
     earlier: tuple[str, ...] = ()
     is_theirs: bool = True
+
+
+@dataclass(slots=True)
+class Unconfirmed:
+    """What has arrived at a client that says itself what it has (OURS).
+
+    `arrived` has, oldest first, the id of the last message of what arrived together, and when it
+    counts as delivered; it has no more entries than the inbox has messages. `confirmed` is the last
+    id that counts as delivered already. There is a timer while anything waits.
+    """
+
+    arrived: deque[tuple[float, int]] = field(default_factory=deque)
+    confirmed: int = 0
+    timer: Timer | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -75,6 +94,8 @@ class Session:
     called before more is taken, and before the session ends for good."""
     fetched: Fetched = field(default_factory=Fetched)
     """Over HTTP, what the last answer brought, where requests have numbers that are used once."""
+    unconfirmed: Unconfirmed | None = None
+    """On TCP, what arrived, where the client confirms what it is pushed; None where it does not."""
     expiry: Timer | None = None
     is_open: bool = True
 
@@ -129,12 +150,14 @@ class Sessions:
         place: str | None = None,
         peer: str = "",
         attempt: Attempt | None = None,
+        confirms: bool = False,
     ) -> Session:
         """Sign somebody in; an older session of the same account ends.
 
         Where it is the same connection, or over HTTP the same place, that signs in again (SET_MQQ
         does before each command), the new session goes on where the older one was. Over HTTP what
-        the last answer brought can be had again from another place, too.
+        the last answer brought can be had again from another place, too. `confirms` says that the
+        client will confirm what it is pushed.
         """
         older, now = self._of.get(uin), self._clock.now()
         goes_on = older is not None and older.is_of(wake, place)
@@ -144,6 +167,8 @@ class Sessions:
         session = Session(uin, wake, ended, start, place, peer, attempt, now, now)
         self._presence.set(uin, status)  # first, since it may fail, and nothing is changed then
         self._of[uin] = session
+        if confirms:
+            session.unconfirmed = Unconfirmed()
         if place is not None:
             self._await_expiry(session)
             if older is not None:
@@ -153,6 +178,7 @@ class Sessions:
                 session.cursor, session.stale = older.cursor, older.stale
                 session.settle = older.settle
                 self._end(older, "signed in again")
+                self._take_over(session, older)
             else:
                 self._end(older, f"signed in elsewhere: {peer}", Step.REPLACED, address=peer)
         session.wake()
@@ -230,6 +256,38 @@ class Sessions:
         fetched.number, fetched.items, fetched.is_theirs = number, (), True
         return None
 
+    def arrived(self, session: Session, last: int) -> None:
+        """Say that the client's system has all pushed messages up to the id `last`.
+
+        They are delivered, unless the client is one that says itself what it has.
+        """
+        unconfirmed = session.unconfirmed
+        if unconfirmed is None:
+            self.delivered(session, last)
+        elif last > unconfirmed.confirmed:
+            unconfirmed.arrived.append((self._clock.now() + CONFIRM_TIME, last))
+            if unconfirmed.timer is None:
+                self._await_confirmation(session, unconfirmed)
+
+    def confirm(self, session: Session, last: int) -> None:
+        """Say that the client has the message with the id `last`, and all that it took before.
+
+        Does nothing if this session did not take such a message, or it was delivered already.
+        """
+        unconfirmed = session.unconfirmed
+        if unconfirmed is None or not unconfirmed.confirmed < last <= session.cursor:
+            return
+        found = self._inbox.waiting(session.uin, last - 1, 1)
+        if found and found[0].id == last:
+            arrived = unconfirmed.arrived
+            while arrived and arrived[0][1] <= last:
+                arrived.popleft()
+            if not arrived and unconfirmed.timer is not None:
+                unconfirmed.timer.cancel()
+                unconfirmed.timer = None
+            unconfirmed.confirmed = last
+            self.delivered(session, last)
+
     def delivered(self, session: Session, last: int) -> None:
         """Say that all messages up to the id `last` have arrived; they are deleted."""
         self._inbox.delivered(session.uin, last)
@@ -255,7 +313,32 @@ class Sessions:
         session.is_open = False
         if session.expiry is not None:
             session.expiry.cancel()
+        if session.unconfirmed is not None and session.unconfirmed.timer is not None:
+            session.unconfirmed.timer.cancel()
         session.ended(reason)
+
+    def _take_over(self, session: Session, older: Session) -> None:
+        """Have what arrived in the older session of a connection be confirmed in the new one."""
+        if older.unconfirmed is not None and older.unconfirmed.arrived:
+            if session.unconfirmed is None:
+                self.delivered(session, older.unconfirmed.arrived[-1][1])
+            else:
+                session.unconfirmed.arrived = older.unconfirmed.arrived
+                self._await_confirmation(session, session.unconfirmed)
+
+    def _await_confirmation(self, session: Session, unconfirmed: Unconfirmed) -> None:
+        """Count as delivered what arrived long ago, and look again when that is so of the next."""
+        now, last, arrived = self._clock.now(), 0, unconfirmed.arrived
+        while arrived and arrived[0][0] <= now:
+            last = arrived.popleft()[1]
+        unconfirmed.timer = None
+        if last:
+            unconfirmed.confirmed = last
+            self.delivered(session, last)
+        if arrived:
+            unconfirmed.timer = self._clock.later(
+                arrived[0][0] - now, lambda: self._await_confirmation(session, unconfirmed)
+            )
 
     def _await_expiry(self, session: Session) -> None:
         left = session.heard + self._config.lifetime - self._clock.now()

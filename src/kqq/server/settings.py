@@ -36,8 +36,8 @@ from kqq.server.config import (
 FILE_NAME = "kqq.toml"
 """The file that is read if it is in the data folder and no other is named."""
 OTHER_VARIABLES = frozenset({"KQQ_ACCOUNT", "KQQ_CA", "KQQ_CLIENT_CONFIG", "KQQ_CONFIG",
-                             "KQQ_HISTORY", "KQQ_LANG", "KQQ_PASSWORD", "KQQ_SERVER",
-                             "KQQ_UIN"})  # fmt: skip
+                             "KQQ_HISTORY", "KQQ_LANG", "KQQ_PASSWORD", "KQQ_PICTURES",
+                             "KQQ_SERVER", "KQQ_UIN"})  # fmt: skip
 """Variables of ours that are no settings of a server."""
 _FIELDS = {one.name: one for one in dataclasses.fields(Config)}
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True,

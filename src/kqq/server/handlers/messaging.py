@@ -49,6 +49,8 @@ def get_msg_ex(context: Context, message: GetMsgEx) -> Answer:
     """Give what waits: statuses first, then messages, oldest first; with nothing only `MN=0`.
 
     Over HTTP a request with a number used once gets the same answer whenever it comes again.
+    OURS: on a connection whose client confirms what it is pushed, such a number is that of a push;
+    this and all before it has been read. It brings nothing then: pushes do.
 
     COMPAT(SET_MQQ): it skips empty texts and counts wrongly then, so an empty one is a blank.
     """
@@ -57,6 +59,10 @@ def get_msg_ex(context: Context, message: GetMsgEx) -> Answer:
     if session.settle is not None:
         session.settle()
     counts = context.place is not None and is_unique(message.seq)
+    head = {"seq": message.seq, "uin": message.uin}
+    if session.unconfirmed is not None and is_unique(message.seq):
+        services.sessions.confirm(session, _id_of(message.seq, session.cursor))
+        return GetMsgExReply(**head, count=0)  # type: ignore[arg-type]
     items = services.sessions.fetched(session, message.seq) if counts else None
     if items is None:
         taken = services.sessions.take(session, services.config.take_limit)
@@ -64,7 +70,6 @@ def get_msg_ex(context: Context, message: GetMsgEx) -> Answer:
         services.sessions.give_back(session, rest)
         if counts:
             session.fetched.items = items
-    head = {"seq": message.seq, "uin": message.uin}
     if not items:
         return GetMsgExReply(**head, count=0)  # type: ignore[arg-type]
     reply = GetMsgExReply(
@@ -96,6 +101,15 @@ def push(item: Item, count: int, uin: int) -> Push:
         return UpdateStat(seq=str(count), uin=uin, status=on_wire(item.status), number=item.uin)
     seq = str(_FIRST_NUMBER + item.id % _FIRST_NUMBER)
     return ServerMsg(seq=seq, uin=uin, type=_type(item), sender=item.sender, text=item.text)
+
+
+def _id_of(seq: str, taken: int) -> int:
+    """Return the id, up to that of the last message `taken`, which is pushed with this number.
+
+    It is 0 or less if there was none yet.
+    """
+    number = int(seq) - _FIRST_NUMBER
+    return taken - (taken - number) % _FIRST_NUMBER if 0 <= number < _FIRST_NUMBER else 0
 
 
 def _type(item: Item) -> int:

@@ -36,6 +36,7 @@ from kqq.server.journal import Step
 from kqq.server.limits import address_key
 from kqq.server.logs import event
 from kqq.server.presence import Status
+from kqq.server.repeats import is_unique
 from kqq.server.store import Account
 
 PASSWORD_ERROR = "Password error"  # noqa: S105  # the words SETM looks for
@@ -182,6 +183,8 @@ async def _check(context: Context, message: Login, seq: str, *, is_known: bool) 
 def _open(context: Context, message: Login, account: Account) -> None:
     """Open the session.
 
+    OURS: whose Login has a number of ten digits on a connection confirms what it is pushed.
+
     Who is hidden and signs in again in the same place stays hidden, unless the sign-in says
     otherwise: they must not be seen because the client signs in once more.
     """
@@ -200,6 +203,7 @@ def _open(context: Context, message: Login, account: Account) -> None:
         place=context.place,
         peer=str(context.peer),
         attempt=context.attempt,
+        confirms=context.place is None and is_unique(message.seq),
     )
     context.attempt.add(Step.SIGNED_IN)
     services.metrics.sign_ins["accepted"] += 1
