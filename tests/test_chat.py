@@ -484,6 +484,7 @@ async def test_the_wire_can_be_watched(begin: Begin) -> None:
     """Each line, and what its fields mean; no more when that is enough."""
     chat = begin()
     shown = await chat.type("/wire", "/status away")
+    assert "> VER=1.4&CON=1&CMD=Change_Stat&" in shown
     lines = shown.splitlines()
     assert [line for line in lines if line.startswith(">")] == [
         line for line in lines if "CMD=Change_Stat&" in line

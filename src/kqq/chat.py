@@ -506,7 +506,7 @@ class _Chat:
 
     def _watch(self, direction: str, line: Line) -> None:
         if self._shows_wire:
-            click.echo(f"{direction} {printable(mask(str(line)))}")
+            click.echo(f"{direction} {printable(mask(line.text))}")
             columns = shutil.get_terminal_size().columns - 2
             for words in explanation_lines(explain(line), secrets=False, columns=columns):
                 click.echo(f"  {words}")

@@ -141,7 +141,7 @@ def test_ctrl_c_at_the_question_deletes_nobody(address: str) -> None:
     """It is no mistake in what was typed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kqq.cli.people.click.confirm", _interrupted)
-        patch.setattr("kqq.cli.people.sys", _Terminal)
+        patch.setattr("kqq.cli.group.sys", _Terminal)
         assert as_anna(address, "delete", "10002").exit_code == 130
 
 

@@ -1,7 +1,6 @@
 """`kqq account`: what is done to accounts, also while a server runs."""
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import click
 from kqq.cli.group import (
     NUMBER,
     ask_password,
+    confirm,
     counted,
     data_option,
     json_option,
@@ -173,18 +173,6 @@ def account_resume(*, uin: int, as_json: bool, data: Path | None) -> None:
     _print(do(data, "account.resume", uin=uin), f"{uin} can sign in again", as_json=as_json)
 
 
-def _confirm(words: str) -> None:
-    """Go on only if somebody says yes."""
-    try:
-        is_sure = click.confirm(words, err=True)
-    except click.Abort:
-        if sys.stdin.isatty():
-            raise
-        raise click.UsageError("nobody is there to ask; --yes deletes without asking") from None
-    if not is_sure:
-        raise click.Abort
-
-
 @account.command("delete", short_help="Delete an account.")
 @click.argument("uin", type=NUMBER)
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -200,7 +188,7 @@ def account_delete(*, uin: int, yes: bool, as_json: bool, data: Path | None) -> 
         friends = counted(len(shown["friends"]), "friend")
         waiting = counted(shown["waiting"], "unread message")
         words = f"Delete {uin} {printable(shown['nick'])} ({friends}, {waiting}) for good?"
-        _confirm(words)
+        confirm(words)
     _print(do(data, "account.delete", uin=uin), f"deleted {uin}", as_json=as_json)
 
 

@@ -151,6 +151,18 @@ def ask_password(*, from_stdin: bool, confirm: bool = False) -> str:
     return password
 
 
+def confirm(words: str) -> None:
+    """Go on only if somebody says yes."""
+    try:
+        is_sure = click.confirm(words, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.UsageError("nobody is there to ask; --yes deletes without asking") from None
+    if not is_sure:
+        raise click.Abort
+
+
 def read_text(read: Callable[[], str]) -> str:
     """Return what `read` takes from standard input. Raises ConfigError if it is no UTF-8."""
     try:

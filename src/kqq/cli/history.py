@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from kqq.cli.completing import complete_accounts, complete_people
-from kqq.cli.group import NUMBER, json_option, main
+from kqq.cli.group import NUMBER, confirm, json_option, main
 from kqq.cli.marking import broken, marked
 from kqq.errors import ConfigError
 from kqq.words import language, one_line, printable, tr, tr_n
@@ -243,7 +243,7 @@ class _Asked:
                 "Forget {count} messages of {uin} for good?",
                 count,
             )
-            _confirm(words.format(count=count, uin=self._diary.uin))
+            confirm(words.format(count=count, uin=self._diary.uin))
         gone = self._diary.forget(**self._limits)
         words = tr_n("{count} message is forgotten", "{count} messages are forgotten", gone)
         click.echo(words.format(count=gone))
@@ -340,18 +340,6 @@ def _lines(
 
 def _say_none(words: str, path: Path) -> None:
     click.echo(words.format(file=printable(str(path))), err=True)
-
-
-def _confirm(words: str) -> None:
-    """Go on only if somebody says yes."""
-    try:
-        is_sure = click.confirm(words, err=True)
-    except click.Abort:
-        if sys.stdin.isatty():
-            raise
-        raise click.UsageError("nobody is there to ask; --yes deletes without asking") from None
-    if not is_sure:
-        raise click.Abort
 
 
 # --- writing down --------------------------------------------------------------------------------

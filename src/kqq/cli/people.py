@@ -7,7 +7,7 @@ import click
 from rich.cells import cell_len, set_cell_size
 
 from kqq.cli.completing import complete_people
-from kqq.cli.group import json_option, main, paragraph, print_json, show
+from kqq.cli.group import confirm, json_option, main, paragraph, print_json, show
 from kqq.cli.session import Session, run
 from kqq.cli.signing_in import SignIn, client_options
 from kqq.errors import NotSignedIn, Refused
@@ -120,7 +120,7 @@ def refuse(signing: SignIn, *, who: str, reason: str, as_json: bool) -> None:
 def delete(signing: SignIn, *, who: str, yes: bool, as_json: bool) -> None:
     """Delete WHO from your friends; you are no longer theirs, either."""
     if not yes:
-        _confirm(tr("Delete {who} from your friends?").format(who=printable(who)))
+        confirm(tr("Delete {who} from your friends?").format(who=printable(who)))
 
     async def work(session: Session) -> None:
         uin = await session.number(who)
@@ -128,18 +128,6 @@ def delete(signing: SignIn, *, who: str, yes: bool, as_json: bool) -> None:
         _tell(tr("{who} is no friend any more.").format(who=uin), as_json=as_json, uin=uin)
 
     run(signing, work)
-
-
-def _confirm(words: str) -> None:
-    """Go on only if somebody says yes."""
-    try:
-        is_sure = click.confirm(words, err=True)
-    except click.Abort:
-        if sys.stdin.isatty():
-            raise
-        raise click.UsageError("nobody is there to ask; --yes deletes without asking") from None
-    if not is_sure:
-        raise click.Abort
 
 
 def _tell(words: str, *, as_json: bool, **what: object) -> None:
