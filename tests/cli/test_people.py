@@ -1,5 +1,6 @@
 """`kqq friends`, `add`, `accept`, `refuse`, `delete`, `profile` and `search`."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,25 +141,14 @@ def test_where_nobody_can_be_asked_deleting_must_be_meant(server: str) -> None:
 def test_ctrl_c_at_the_question_deletes_nobody(address: str) -> None:
     """It is no mistake in what was typed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kqq.cli.people.click.confirm", _interrupted)
-        patch.setattr("kqq.cli.group.sys", _Terminal)
+        patch.setattr("kqq.cli.group.click.confirm", _interrupted)
         assert as_anna(address, "delete", "10002").exit_code == 130
 
 
 def _interrupted(_words: str, *, err: bool) -> bool:
+    """Do as the question does at a terminal when somebody presses Ctrl-C."""
+    sys.stdin.isatty = lambda: True  # type: ignore[method-assign]
     raise click.Abort
-
-
-class _Terminal:
-    """What stands for `sys` where a person types."""
-
-    class stdin:  # noqa: N801  # as in sys
-        """Standard input."""
-
-        @staticmethod
-        def isatty() -> bool:
-            """Whether somebody types."""
-            return True
 
 
 # --- profiles and search
