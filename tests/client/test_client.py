@@ -47,7 +47,7 @@ async def test_sign_in_says_what_the_phone_said(script: Script, client: Client) 
         f"VER=1.4&CON=1&CMD=Login&SEQ={request.seq}&UIN=10001&PS={MD5}&M5=1&LG=0"
         "&LC=812822641C978097&GD=KQQPYTHONCLIENT0&CKE="
     )
-    assert 200 <= int(request.seq) < 300
+    assert len(request.seq) == 10  # pushes will be confirmed
     reply = await signing
     assert (reply.heartbeat, reply.lifetime) == (60, 300)
     assert client.uin == 10001

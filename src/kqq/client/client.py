@@ -201,11 +201,13 @@ class Client:
         *,
         status: Status = Status.ONLINE,
         ask: AskCaptcha | None = None,
+        question: str = "",
     ) -> LoginReply:
         """Sign in; `ask` gets the picture if there is a captcha and returns the letters.
 
         Wrong letters bring a new picture, for which `ask` is called again; what it raises comes out
-        here. Raises SignInRefused (wrong password), NoSuchNumber, CaptchaWanted (a picture and no
+        here. `question` is the one of an earlier `session` over HTTP whose answer was lost: it is
+        asked again first. Raises SignInRefused (wrong password), NoSuchNumber, CaptchaWanted (a picture and no
         `ask`).
         """
         md5 = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper()
@@ -240,7 +242,8 @@ class Client:
             self._marks.forget()
         # Later commands carry it if the server gave one (SEED); none was seen to.
         sid = "" if reply.line is None else reply.line.values().get("SID", "")
-        self.session = Session(uin, sid, self._heartbeat or reply.heartbeat, reply.lifetime)
+        heartbeat = self._heartbeat or reply.heartbeat
+        self.session = Session(uin, sid, heartbeat, reply.lifetime, question)
         self._live()
         if status not in (Status.ONLINE, Status.HIDDEN):
             await self.change_status(status)
@@ -258,7 +261,7 @@ class Client:
         try:
             await self.poll()
         except NotSignedIn:
-            self.session = None
+            self.session = None  # the question can be asked again by who signs in next
             return False
         self._live()
         return True

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -103,17 +103,12 @@ class Exchange:
             raise _refusal(request, reply)
         return reply  # type: ignore[return-value]  # the connection matches by declaration
 
-    async def pushes(self) -> AsyncIterator[Push]:
-        """Give what the server sends unasked, as it comes; ends when the client is closed.
-
-        Raises ConnectionLost when the connection ends otherwise. Each push is given once, so two
-        loops share them. Not reading the events for long stops the connection: at most 5,000 wait.
-        """
-        while (push := await self.next_push()) is not None:
-            yield push
-
     async def next_push(self) -> Push | None:
-        """Return what `pushes` gives next, None where it ends."""
+        """Return the next that the server says unasked, None once the client is closed.
+
+        Raises what ended the connection when it ends otherwise. Each push is given once. Not taking
+        them for long stops the connection: at most 5,000 wait.
+        """
         while not self._pushes:
             if self._is_closed:
                 return None

@@ -367,12 +367,9 @@ class Messenger:
             await _first_of(self._listen(client), self._work(client))
         finally:
             self._client = None
-            self._before = client.session
+            self._before = None
             client.end(ConnectionLost("the connection was given up"))  # it needs no last word
-            await client.close()
-            # What came before the end came; our server gives it again, and then it is known.
-            async for push in client.events():
-                self._take(push)
+            await self._leave(client)
 
     async def _sign_in(self) -> tuple[Client, Address]:
         """Sign in at the first server that answers. Raises why none does."""
@@ -407,14 +404,30 @@ class Messenger:
             odd=lambda why: self._tell(Odd(why)),
             sleep=self._sleep,
         )
+        before = self._before
         try:
-            before, self._before = self._before, None
             if before is None or not await client.go_on(before):
-                await client.sign_in(self.uin, self._password, status=self._status, ask=self._ask)
+                await client.sign_in(
+                    self.uin,
+                    self._password,
+                    status=self._status,
+                    ask=self._ask,
+                    question=before.question if before else "",
+                )
         except BaseException:
-            await client.close()
+            await self._leave(client)
             raise
         return client
+
+    async def _leave(self, client: Client) -> None:
+        """Close a connection, and take what it brought.
+
+        Over HTTP that is not given again; over TCP it is by our server, and then it is known.
+        """
+        self._before = client.session or self._before
+        await client.close()
+        async for push in client.events():
+            self._take(push)
 
     async def _work(self, client: Client) -> None:
         """Fetch the roster, then send what waits, as long as there is a connection."""

@@ -26,6 +26,9 @@ from kqq.protocol import Status
 
 _MOST_KEPT = 1000
 """Messages of a conversation after which a new one drives out the oldest."""
+_MOST_SIGNS = 10_000_000
+"""Signs of all messages together, after which the longest conversation loses its oldest: a server
+may send texts of 64 KiB in the name of anybody."""
 _MOST_REQUESTS = 1000
 _MOST_STRANGERS = 1000
 """People who are no friends, and conversations with such; a server may name any number."""
@@ -74,6 +77,9 @@ class State:
         self.conversations: dict[int, Conversation] = {}
         self.requests: dict[int, str] = {}
         self._nicks: dict[int, str] = {}
+        self._signs: dict[int, int] = {}
+        """How many signs the messages of each conversation have."""
+        self._all_signs = 0
 
     def apply(self, event: Event) -> None:  # noqa: C901  # a case for each event
         """Take in what happened."""
@@ -125,9 +131,9 @@ class State:
         for uin, by_key in earlier.items():
             conversation = self._conversation(uin)
             known = {message.key for message in conversation.messages}
-            conversation.messages.extendleft(
-                message for key, message in reversed(by_key.items()) if key not in known
-            )
+            news = [message for key, message in reversed(by_key.items()) if key not in known]
+            conversation.messages.extendleft(news)
+            self._count(uin, sum(len(message.text) for message in news))
         for uin, count in unread.items():
             self._conversation(uin).unread = count
 
@@ -205,15 +211,27 @@ class State:
 
     def _add(self, message: Message) -> bool:
         """Put a message at the end and return True, or in the place of the one with its key."""
-        messages = self._conversation(message.uin).messages
+        uin = message.uin
+        messages = self._conversation(uin).messages
         for place in range(len(messages) - 1, -1, -1):
             if messages[place].key == message.key:
                 messages[place] = message
                 return False
         messages.append(message)
+        self._count(uin, len(message.text))
         if len(messages) > _MOST_KEPT:
-            messages.popleft()
+            self._drop_oldest(uin)
+        while self._all_signs > _MOST_SIGNS:
+            self._drop_oldest(max(self._signs, key=self._signs.__getitem__))
         return True
+
+    def _count(self, uin: int, signs: int) -> None:
+        """Note that the messages with somebody have so many signs more."""
+        self._signs[uin] = self._signs.get(uin, 0) + signs
+        self._all_signs += signs
+
+    def _drop_oldest(self, uin: int) -> None:
+        self._count(uin, -len(self.conversations[uin].messages.popleft().text))
 
     def _conversation(self, uin: int) -> Conversation:
         """Return the conversation with somebody; too many strangers drive each other out."""
@@ -223,6 +241,7 @@ class State:
             too_many = len(strangers) + (not self.is_friend(uin)) - _MOST_STRANGERS
             for one in strangers[: max(too_many, 0)]:
                 del self.conversations[one]
+                self._all_signs -= self._signs.pop(one, 0)
                 self.people.pop(one, None)
             self.conversations[uin] = Conversation(uin)
         return self.conversations[uin]
