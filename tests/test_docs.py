@@ -80,16 +80,21 @@ def test_the_commands_of_the_readme_work(name: str, tmp_path: Path) -> None:
     begun = 'server=$!\ntrap "kill $server 2>/dev/null || :" EXIT\n'
     script = script.replace("server=$!\n", begun + ready).replace("14000", port)
     path = f"{KQQ}{os.pathsep}{os.environ['PATH']}"
+    home, tries = tmp_path / "home", tmp_path / "tries"
+    tries.mkdir()
+    folders = {f"XDG_{kind}_HOME": str(home / kind) for kind in ("CONFIG", "DATA", "CACHE")}
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=ROOT,
-        env={**os.environ, "PATH": path, "TMPDIR": str(tmp_path)},
+        env={**os.environ, **folders, "PATH": path, "TMPDIR": str(tries)},
         capture_output=True,
         text=True,
         timeout=50,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    logs = "".join(log.read_text() for log in tries.glob("*/log"))
+    assert done.returncode == 0, f"{done.stderr}\n{logs}"
+    assert not home.exists(), "a newcomer's own settings and messages are left alone"
     for sample in blocks(ROOT / name, "text"):
         for line in sample.replace("14000", port).splitlines():
             assert line in done.stdout
