@@ -49,6 +49,7 @@ from ways import Network
 MESSAGE, REQUEST, ACCEPTED, REFUSED = 9, 2, 3, 4
 """`MT` of what comes."""
 _POLL = 16.0  # seconds after which a client over HTTP asks for news, at the latest
+_CONFIRMED = 1.0  # seconds after which a client has confirmed what it was pushed
 _NOT_OURS = re.compile(r"^(?:(?P<name>\w+) not|Not) through our client: \S", re.MULTILINE)
 _HEAD = {"VER", "CON", "SEQ", "SID", "XP"}
 _VERBS = {
@@ -146,6 +147,9 @@ class Ours:
     async def sign_in(self, status: Status) -> None:
         """Start a messenger; one that was there before is given up without a word."""
         older, transports = self._messenger, self._transports
+        if older is not None and older.state.is_online and self._network.kind == "TCP":
+            await self.advance(_CONFIRMED)  # the new one remembers nothing
+            await self.rest()
         self._transports, self._wire, self._has_roster = [], Wire(), False
         self._messenger = messenger = Messenger(
             self.uin,

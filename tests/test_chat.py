@@ -223,7 +223,7 @@ async def test_others_can_be_looked_up_again(town: Town, begin: Begin) -> None:
         ("/add 10999\n", "! The server has no such number."),
         ("/accept\n", "! Whom? Say a number; /requests lists them."),
         ("/refuse\n", "! Whom? Say a number."),
-        ("/delete\n", "! nobody is no friend of yours"),
+        ("/delete\n", "! Whom? Say a number, or the nickname of a friend."),
         ("/search size=7\n", "! Write /search age=20"),
         ("/resend\n", "! Everything was sent, or is on its way."),
         ("/reconnect\n", "! You are connected."),

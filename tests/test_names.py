@@ -13,7 +13,6 @@ from kqq.names import (
     face_name,
     profile_rows,
     sex_name,
-    status_label,
     status_mark,
     status_name,
     status_word,
@@ -56,13 +55,15 @@ def test_statuses_have_names_for_scripts(code: int, name: str) -> None:
 )
 def test_statuses_have_words_and_marks_for_people(status: int, english: str, chinese: str) -> None:
     """Each has a word in the language and a mark of its own, so colour is not all there is."""
-    assert status_label(status) == english
+    assert f"{status_mark(status)} {status_word(status)}" == english
     use_language("zh")
-    assert status_label(status) == chinese
+    assert f"{status_mark(status)} {status_word(status)}" == chinese
 
 
 def test_no_status_is_forgotten() -> None:
-    """All have different marks, one cell wide, and different words."""
+    """All have the names of the catalogue, different marks, one cell wide, and different words."""
+    for one in Status:
+        assert status_name(one) == one.name.lower().replace("_", "-")
     assert len({status_mark(one) for one in Status}) == len(Status)
     assert {cell_len(status_mark(one)) for one in Status} == {1}
     assert len({status_word(one) for one in Status}) == len(Status)

@@ -85,12 +85,21 @@ def test_somebody_is_found(state: State) -> None:
 @pytest.mark.parametrize(
     ("typed", "told"),
     [("Bo", "Bo is the name of 10003, 10004; say which"), ("bo", "bo is the name of"),
-     ("Romeo", "Romeo is no friend of yours"), ("", "nobody is no friend of yours")],
+     ("Romeo", "Romeo is no friend of yours"), ("", "Whom. Say a number")],
 )  # fmt: skip
 def test_somebody_unclear_is_told(state: State, typed: str, told: str) -> None:
     """So that the right one gets the message."""
     with pytest.raises(ConfigError, match=told):
         person(state, typed)
+
+
+def test_somebody_unclear_is_told_in_ones_language(state: State) -> None:
+    """As the rest of the chat is."""
+    use_language("zh")
+    with pytest.raises(ConfigError, match="不是你的好友"):
+        person(state, "Romeo")
+    with pytest.raises(ConfigError, match="叫 Bo 的有 10003, 10004"):
+        person(state, "Bo")
 
 
 def test_a_nickname_that_is_exact_is_clear(state: State) -> None:

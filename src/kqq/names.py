@@ -1,20 +1,27 @@
-"""What people call the codes of the wire: statuses, faces, and what a profile tells."""
+"""What people call the codes of the wire: statuses, faces, and what a profile tells.
+
+Nothing of `kqq.protocol` is imported here: `kqq --help` would wait for the whole catalogue.
+"""
+
+from typing import TYPE_CHECKING
 
 from kqq.language import tr
-from kqq.protocol import GetInfoReply, Status
 from kqq.signs import one_line, printable
 
+if TYPE_CHECKING:
+    from kqq.protocol import GetInfoReply
+
 _FACES = 3  # a picture has three numbers, whatever for (HACK)
-_NAMES = {status.value: status.name.lower().replace("_", "-") for status in Status}
-_MARKS = {
-    Status.ONLINE: "●",
-    Status.CALL_ME: "◉",
-    Status.AWAY: "◐",
-    Status.BUSY: "◑",
-    Status.DO_NOT_DISTURB: "⊖",
-    Status.HIDDEN: "◌",
-    Status.OFFLINE: "○",
+_STATUSES = {
+    10: ("online", "●"),
+    20: ("offline", "○"),
+    30: ("away", "◐"),
+    40: ("hidden", "◌"),
+    50: ("busy", "◑"),
+    60: ("call-me", "◉"),
+    70: ("do-not-disturb", "⊖"),
 }
+"""The name and the sign of each `kqq.protocol.Status`."""
 _NO_NICK_CELLS = 1000  # more than any nickname has
 
 
@@ -23,7 +30,7 @@ def status_name(code: int) -> str:
 
     It is the same in all languages; `status_word` is for people.
     """
-    return _NAMES.get(code, str(code))
+    return _STATUSES[code][0] if code in _STATUSES else str(code)
 
 
 def status_word(code: int) -> str:
@@ -42,12 +49,7 @@ def status_word(code: int) -> str:
 
 def status_mark(code: int) -> str:
     """Return one sign for a status, one cell wide. The fuller it is, the more is somebody there."""
-    return _MARKS.get(code, "?")  # type: ignore[call-overload,no-any-return]  # a Status is a number
-
-
-def status_label(code: int) -> str:
-    """Return the sign and the word for a status, such as `● online`."""
-    return f"{status_mark(code)} {status_word(code)}"
+    return _STATUSES[code][1] if code in _STATUSES else "?"
 
 
 def face_name(code: int | str) -> str:
@@ -113,7 +115,7 @@ def display_name(nick: str, uin: int) -> str:
     return one_line(nick, _NO_NICK_CELLS).strip() or str(uin)
 
 
-def profile_rows(profile: GetInfoReply) -> list[tuple[str, str]]:
+def profile_rows(profile: "GetInfoReply") -> list[tuple[str, str]]:
     """Return what a profile tells: names of entries and printable values, without empty ones.
 
     Those of which nobody knows the meaning come last, under their keys.

@@ -1,5 +1,6 @@
 """What happens to somebody who is signed in, told to people in lines and to programs as objects."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from kqq.client.events import (
@@ -44,18 +45,34 @@ def person(state: State, who: str) -> int:
     Raises ConfigError if nobody known, or more than one, has this nickname.
     """
     number = number_of(who)
-    if number is not None:
-        return number
-    exact = [one.uin for one in state.people.values() if one.nick == who]
-    wanted = who.casefold()
-    close = [one.uin for one in state.people.values() if one.nick.casefold() == wanted]
-    found = exact or close
-    if len(found) == 1 and who:
-        return found[0]
-    if found:
-        numbers = ", ".join(map(str, sorted(found)))
-        raise ConfigError(f"{who} is the name of {numbers}; say which number")
-    raise ConfigError(f"{who or 'nobody'} is no friend of yours; say a number, or the nickname")
+    if number is None:
+        number = one_called({one.uin: one.nick for one in state.people.values()}, who)
+    if number is None:
+        raise stranger(who)
+    return number
+
+
+def one_called(names: Mapping[int, str], who: str) -> int | None:
+    """Return whose nickname this is, None if it is nobody's; the case counts only if it must.
+
+    Raises ConfigError if it is that of more than one.
+    """
+    exact = [uin for uin, nick in names.items() if nick == who]
+    found = exact or [uin for uin, nick in names.items() if nick.casefold() == who.casefold()]
+    if not who or not found:
+        return None
+    if len(found) > 1:
+        words = tr("{who} is the name of {numbers}; say which number")
+        raise ConfigError(words.format(who=who, numbers=", ".join(map(str, sorted(found)))))
+    return found[0]
+
+
+def stranger(who: str) -> ConfigError:
+    """Return the error that says that nobody known is called so."""
+    if not who:
+        return ConfigError(tr("Whom? Say a number, or the nickname of a friend."))
+    words = tr("{who} is no friend of yours; say a number, or the nickname")
+    return ConfigError(words.format(who=who))
 
 
 def told_message(state: State, message: Message) -> str:

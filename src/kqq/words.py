@@ -6,6 +6,7 @@ The language is in `kqq.language`, text that cannot do harm in `kqq.signs`, name
 
 from enum import IntEnum
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 
@@ -28,46 +29,35 @@ from kqq.errors import (
     TimedOut,
     UnexpectedReply,
 )
-from kqq.language import Language, language, tr, tr_n, use_language
+from kqq.language import language, tr, tr_n, use_language
 from kqq.names import (
-    blood_name,
-    constellation_name,
     display_name,
-    face_name,
     profile_rows,
-    sex_name,
-    status_label,
     status_mark,
     status_name,
     status_word,
-    zodiac_name,
 )
-from kqq.protocol.explain import ExplainedField, Explanation
 from kqq.signs import json_line, one_line, printable
+
+if TYPE_CHECKING:
+    from kqq.protocol.explain import ExplainedField, Explanation
 
 __all__ = [
     "Exit",
-    "Language",
-    "blood_name",
-    "constellation_name",
     "display_name",
     "explanation_lines",
-    "face_name",
     "json_line",
     "language",
     "one_line",
     "printable",
     "profile_rows",
     "say",
-    "sex_name",
-    "status_label",
     "status_mark",
     "status_name",
     "status_word",
     "tr",
     "tr_n",
     "use_language",
-    "zodiac_name",
 ]
 
 _NARROWEST, _WIDEST = 60, 100  # columns; in fewer nothing could be read
@@ -130,7 +120,7 @@ def _say_refusal(error: CommandError, detail: str) -> str:
     return tr("The server says no: {detail}.").format(detail=detail)
 
 
-def explanation_lines(explanation: Explanation, *, secrets: bool, columns: int = 80) -> list[str]:
+def explanation_lines(explanation: "Explanation", *, secrets: bool, columns: int = 80) -> list[str]:
     """Return a line in words, in so many columns; secrets are shown only if asked for."""
     columns = min(max(columns, _NARROWEST), _WIDEST)
     command = printable(explanation.command) or "(no command)"
@@ -156,7 +146,7 @@ def explanation_lines(explanation: Explanation, *, secrets: bool, columns: int =
     return lines
 
 
-def _value(field: ExplainedField, room: int, *, secrets: bool) -> str:
+def _value(field: "ExplainedField", room: int, *, secrets: bool) -> str:
     if field.secret and field.value and not secrets:
         return "***"
     value = printable(field.value)

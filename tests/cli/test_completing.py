@@ -78,6 +78,28 @@ def test_people_are_offered(settings: Path) -> None:
     assert offered("kqq send --uin 10009 ", **env) == []
 
 
+@pytest.mark.parametrize(
+    "nick",
+    ["Bo$(id)", "Bo;id", "Bo`id`", "Bo|id", "Bo&id", "Bo>id", "Bo*", "Bo?", "Bo{a,b}", "Bo'x",
+     'Bo"x', "Bo x", "Bo\\x", "Bo!x", "Bo#x", "Bo~", "Bo\tx", "Bo\nx", "Bo\u200bx"],
+)  # fmt: skip
+def test_nicknames_that_a_shell_would_do_something_with_are_not_offered(nick: str) -> None:
+    """Bash puts them into the line as they are, and Enter would run what is in them."""
+    with History.open() as history:
+        diary = history.diary(10001, "tcp://127.0.0.1:14000")
+        diary.remember_names({10002: nick, 10003: "Bo.B-1_@+"})
+    assert offered("kqq send --uin 10001 B") == ["Bo.B-1_@+"]
+    assert offered("kqq send --uin 10001 10002") == ["10002"]
+
+
+@pytest.mark.parametrize("nick", ["-Bo", "~bo", "@file", ".."])
+def test_a_nickname_that_looks_like_something_else_is_not_offered(nick: str) -> None:
+    """An option, a folder, or a file of arguments."""
+    with History.open() as history:
+        history.diary(10001, "tcp://127.0.0.1:14000").remember_names({10002: nick})
+    assert nick not in offered(f"kqq send --uin 10001 {nick[0]}")
+
+
 def test_a_tab_makes_nothing_and_fails_at_nothing(tmp_path: Path) -> None:
     """Without settings, without a history, with broken ones."""
     assert offered("kqq send ") == []

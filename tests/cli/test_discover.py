@@ -229,9 +229,7 @@ def test_what_cannot_be_remembered_is_told(tmp_path: Path, address: str) -> None
         result = kqq("discover", "--try", KQQ_CLIENT_CONFIG=str(settings))
     assert result.exit_code == 0
     assert result.stdout.endswith(f"{address} answers\n")
-    assert result.stderr.splitlines()[-1].startswith(
-        f"kqq: Something is not set up right: {settings}"
-    )
+    assert result.stderr.splitlines()[-1].startswith(f"kqq: {settings} line 1: ")
     assert settings.read_text() == "x"
 
 

@@ -197,6 +197,36 @@ def test_an_error_is_one_line_and_an_exit_code(
     assert (result.exit_code, result.stderr) == (code, "kqq: a\\x9bb\n")
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (TimedOut("no answer"), "服务器没有及时应答"),
+        (NoSuchNumber("a number", command="CLTMSG", res=5), "服务器上没有这个号码"),
+        (ConfigError("a setting"), "kqq: a setting\n"),
+        (AccountError("an account"), "kqq: an account\n"),
+    ],
+)
+def test_an_error_is_told_in_the_language_of_the_person(
+    error: KQQError, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Save what was set up or typed wrong: there is no more to say than the error does."""
+
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("kqq.cli.protocol._lines", fails)
+    assert told in kqq("explain", "-", KQQ_LANG="zh").stderr
+
+
+def test_help_waits_for_nothing_that_it_does_not_need() -> None:
+    """Neither for the catalogue of the protocol nor for what draws, stores and serves."""
+    heavy = {"aiohttp", "keyring", "kqq.client", "kqq.protocol", "kqq.server", "PIL",
+             "platformdirs", "prometheus_client", "sqlite3", "textual", "tomlkit"}  # fmt: skip
+    code = "import sys, kqq.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert heavy & set(done.stdout.split()) == set()
+
+
 def test_closed_streams_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python has None for a stream that the caller closed."""
     monkeypatch.setattr(sys, "stdout", None)
@@ -206,9 +236,9 @@ def test_closed_streams_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_json_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """Signs that could are escaped; others, Chinese ones say, stay as they are."""
-    print_json({"text": "小\x9b\u202e\udcff"})
-    assert capsys.readouterr().out == '{"text": "小\\u009b\\u202e\\udcff"}\n'
+    """Signs that could, or are not seen, are escaped; others, Chinese ones say, stay."""
+    print_json({"text": "小\x9b\u202e\u200b\udcff"})
+    assert capsys.readouterr().out == '{"text": "小\\u009b\\u202e\\u200b\\udcff"}\n'
 
 
 @pytest.mark.parametrize(

@@ -350,7 +350,7 @@ def test_a_name_may_mean_nobody_or_several(ask: Ask, diary: Diary) -> None:
     for name, why in [
         ("Cy", "Cy is the name of 10002, 10003; say which number"),
         ("CY", "CY is the name of 10002, 10003, 10004; say which number"),
-        ("Eve", "the history knows nobody called 'Eve'; say the number"),
+        ("Eve", "the history knows nobody called Eve; say the number"),
     ]:
         result = ask("--with", name)
         assert (result.exit_code, result.stderr) == (2, f"kqq: {why}\n")

@@ -91,9 +91,17 @@ def test_a_key_is_kept_once(diary: Diary) -> None:
 def test_what_a_server_repeats_is_kept_once(diary: Diary) -> None:
     """The same words of the same person with the same mark are the same message."""
     assert diary.add(heard("a", text="hi"), mark="1000000001")
-    assert diary.has(BO, "1000000001", "hi")
     assert not diary.add(heard("b", text="hi"), mark="1000000001")
     assert diary.unread() == {BO: 1}
+
+
+def test_what_is_said_again_after_a_week_is_something_new(diary: Diary) -> None:
+    """A server whose data was replaced counts anew."""
+    first = heard("a", text="hi")
+    assert diary.add(first, mark="1000000001")
+    week = 7 * 24 * 3600
+    assert not diary.add(replace(first, key="b", at=first.at + week - 1), mark="1000000001")
+    assert diary.add(replace(first, key="c", at=first.at + week), mark="1000000001")
 
 
 def test_what_only_looks_repeated_is_kept(diary: Diary) -> None:
@@ -106,7 +114,6 @@ def test_what_only_looks_repeated_is_kept(diary: Diary) -> None:
         ("e", "", BO, "hi"),
         ("f", "", BO, "hi"),
     ]:
-        assert not mark or not diary.has(uin, mark, text)
         assert diary.add(heard(key, uin, text=text), mark=mark)
     assert diary.add(replace(own("g"), text="hi"), mark="1000000001")
     assert diary.add(replace(own("h"), text="hi"), mark="1000000001")

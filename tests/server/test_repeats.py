@@ -154,6 +154,21 @@ def test_a_line_with_a_number_used_once_is_recalled_for_long(memory: Memory) -> 
     assert memory.repeats.recall(ROMEO, OURS, unique=True) is None
 
 
+def test_the_same_line_over_another_transport(memory: Memory) -> None:
+    """There `CON` is another; where numbers may be used again, that is another line."""
+    socket = OURS.replace("VER=1.1&", "VER=1.4&CON=1&")
+    posted = socket.replace("CON=1", "CON=0")
+    memory.keep(ROMEO, socket)
+    assert memory.known(ROMEO, posted) == posted
+    assert memory.known(ROMEO, posted.replace("hello", "hello&CON=1")) == ""
+    assert memory.known(ROMEO, posted.replace("CON=0", "BACON=0")) == ""
+    memory.repeats.remember(ROMEO, socket, "sent")
+    assert memory.repeats.recall(ROMEO, socket) == "sent"
+    assert memory.repeats.recall(ROMEO, posted) is None
+    memory.repeats.remember(ROMEO, posted, "asked otherwise before", unique=True)
+    assert memory.repeats.recall(ROMEO, socket, unique=True) == "asked otherwise before"
+
+
 def test_other_lines_push_out_none_with_numbers_used_once(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 """Sessions: one to an account, woken when there is something, without queues of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -450,6 +450,128 @@ async def test_what_has_arrived_is_settled_before_the_end(house: House, ends: st
     newer = house.open(ROMEO, place=WORK)
     assert house.sessions.all() == [newer]
     assert house.take(newer) == ["1"]
+
+
+# --- clients that confirm what they are pushed ---------------------------------------------------
+
+
+def confirming(house: House, wake: Callable[[], None] | None = None) -> Session:
+    """Open a session of Romeo's whose client confirms, on a new connection if it is not given."""
+    wake = wake or (lambda: None)
+    return house.sessions.open(ROMEO, Status.ONLINE, wake, house.notes.append, confirms=True)
+
+
+async def pushed(house: House, session: Session, *texts: str) -> list[int]:
+    """Have Juliet write, and her words arrive at Romeo's; return their ids."""
+    await house.send(*texts)
+    items = house.sessions.take(session, 10)
+    ids = [item.id for item in items if isinstance(item, Stored)]
+    house.sessions.arrived(session, ids[-1])
+    return ids
+
+
+async def test_what_arrived_waits_for_the_client_to_confirm_it(house: House) -> None:
+    """A confirmation is good for all before it; the next session gets the rest."""
+    session = confirming(house)
+    ids = await pushed(house, session, "0", "1", "2")
+    assert house.take(session) == []
+    house.sessions.confirm(session, ids[1])
+    assert house.take(confirming(house)) == ["2"]
+
+
+async def test_what_arrived_is_delivered_where_nobody_confirms(house: House) -> None:
+    """There is no timer then, and confirmations say nothing."""
+    session = house.open(ROMEO)
+    ids = await pushed(house, session, "0")
+    await house.send("1")
+    house.take(session)
+    house.sessions.confirm(session, ids[0] + 1)
+    assert house.clock.due == 0
+    assert house.take(house.open(ROMEO)) == ["1"]
+
+
+@pytest.mark.parametrize("number", [-1, 0, 1, 3, 4, 5, 10**9])
+async def test_what_was_not_taken_cannot_be_confirmed(house: House, number: int) -> None:
+    """Nor what is somebody else's."""
+    await house.inbox.send(ROMEO, JULIET, "1")
+    session = confirming(house)
+    assert await pushed(house, session, "2") == [2]
+    await house.inbox.send(ROMEO, JULIET, "3")
+    await house.send("4")
+    house.sessions.confirm(session, number)
+    assert house.take(confirming(house)) == ["2", "4"]
+
+
+async def test_a_client_that_confirms_nothing_is_believed_in_the_end(house: House) -> None:
+    """Each message 30 s after it arrived; one timer at most runs, and none for nothing."""
+    session = confirming(house)
+    assert house.clock.due == 0
+    await pushed(house, session, "0")
+    house.clock.advance(20)
+    ids = await pushed(house, session, "1")
+    assert house.clock.due == 1
+    house.clock.advance(9.9)
+    house.sessions.close(session, "lost")
+    assert house.clock.due == 0
+    session = confirming(house)
+    assert house.take(session) == ["0", "1"]
+    house.sessions.arrived(session, ids[0] - 1)
+    house.clock.advance(20)
+    house.sessions.arrived(session, ids[0])
+    house.clock.advance(10)
+    assert house.take(house.open(ROMEO, place=HOME)) == ["1"]
+
+
+async def test_a_client_that_has_confirmed_is_waited_for_longer(house: House) -> None:
+    """It may hang for a while; nothing is lost if it is cut off then."""
+    session = confirming(house)
+    (first,) = await pushed(house, session, "0")
+    house.sessions.confirm(session, first)
+    await pushed(house, session, "1")
+    house.clock.advance(599)
+    assert house.clock.due == 1
+    session = confirming(house)
+    assert house.take(session) == ["1"]
+    house.sessions.arrived(session, first + 1)
+    house.clock.advance(30)
+    assert house.take(confirming(house)) == []
+
+
+async def test_what_is_confirmed_is_not_waited_for(house: House) -> None:
+    """Neither before it is seen to arrive, nor after that."""
+    session = confirming(house)
+    ids = await pushed(house, session, "0", "1")
+    house.sessions.confirm(session, ids[0])
+    assert house.clock.due == 1  # for the second
+    house.sessions.confirm(session, ids[1])
+    assert house.clock.due == 0
+    await house.send("2")
+    (third,) = house.sessions.take(session, 10)
+    assert isinstance(third, Stored)
+    house.sessions.confirm(session, third.id)
+    house.sessions.arrived(session, third.id)
+    assert house.clock.due == 0
+    house.sessions.confirm(session, third.id)
+    assert house.take(confirming(house)) == []
+
+
+@pytest.mark.parametrize("confirms", [True, False])
+async def test_who_signs_in_again_on_a_connection_may_confirm_what_came_before(
+    house: House, confirms: bool
+) -> None:
+    """Who then does not say so any more has what has arrived."""
+    older = confirming(house, wake := lambda: None)
+    ids = await pushed(house, older, "0", "1")
+    newer = house.sessions.open(ROMEO, Status.ONLINE, wake, house.notes.append, confirms=confirms)
+    assert house.take(newer) == []
+    if not confirms:
+        assert house.clock.due == 0
+        assert house.take(house.open(ROMEO)) == []
+        return
+    house.sessions.confirm(newer, ids[0])
+    house.clock.advance(29)
+    assert house.take(confirming(house)) == ["1"]
+    assert house.clock.due == 0
 
 
 # --- requests over HTTP with numbers used once ---------------------------------------------------

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kqq.cli.completing import complete_people
-from kqq.cli.group import json_option, main, print_json, read_text
+from kqq.cli.group import json_option, main, print_json, read_text, tell_error
 from kqq.cli.session import Session, Waits, on_terminal, run
 from kqq.cli.signing_in import STATUSES, SignIn, client_options, status_of
 from kqq.errors import ConnectionLost, DiscoveryError, TimedOut
-from kqq.words import Exit, say, status_name, status_word, tr
+from kqq.words import Exit, status_name, status_word, tr
 
 if TYPE_CHECKING:
     from kqq.chat import Make
@@ -285,7 +285,7 @@ def _servers(signing: SignIn) -> "tuple[Address, ...]":
     except (ConnectionLost, DiscoveryError, TimedOut) as error:
         if not signing.servers:
             raise
-        click.echo(f"kqq: {say(error)}", err=True)
+        tell_error(error)
         return signing.servers
     return tuple(dict.fromkeys((*signing.servers, *listed)))
 
@@ -325,12 +325,15 @@ def _chat_on_screen(
 
 
 def _known(who: str, diary: "Diary | None") -> int:
-    """Return the number of somebody before signing in: as typed, or as the history knows it."""
-    from kqq.client import State
-    from kqq.client.events import Friend, RosterCame
-    from kqq.telling import person
+    """Return the number of somebody before signing in: as typed, or as the history knows it.
 
-    state = State()
-    names = {} if diary is None else diary.names()
-    state.apply(RosterCame(tuple(Friend(uin, nick, 0) for uin, nick in names.items()), {}))
-    return person(state, who)
+    Raises ConfigError if it does not.
+    """
+    from kqq.telling import number_of, one_called, stranger
+
+    number = number_of(who)
+    if number is None:
+        number = one_called({} if diary is None else diary.names(), who)
+    if number is None:
+        raise stranger(who)
+    return number

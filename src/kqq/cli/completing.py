@@ -1,6 +1,7 @@
 """What a shell offers when somebody presses Tab: accounts, and people from the history."""
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ from kqq.words import printable
 
 if TYPE_CHECKING:
     from kqq.client.settings import AccountSettings
+
+_SAFE_WORD = re.compile(r"\w[\w.@+-]*")
+"""Nicknames that a shell takes for one word and nothing else. Bash puts what is offered into the
+line as it is, so that `Bo;reboot`, or `Bo$(reboot)`, would be done at Enter."""
 
 
 @main.command(short_help="Print what makes Tab complete commands.")
@@ -48,7 +53,10 @@ def complete_accounts(
 def complete_people(
     context: click.Context, _parameter: click.Parameter, begun: str
 ) -> list[CompletionItem]:
-    """Return people whose numbers or nicknames begin so, as the history knows them."""
+    """Return people whose numbers or nicknames begin so, as the history knows them.
+
+    Nicknames that a shell could take for more than a word are not offered, their numbers are.
+    """
     try:
         names = _known_people(context)
     except KQQError:
@@ -62,9 +70,13 @@ def complete_people(
     nicks = [
         CompletionItem(nick, help=str(uin))
         for uin, nick in names.items()
-        if begun and nick.casefold().startswith(begun) and nick == printable(nick)
+        if begun and nick.casefold().startswith(begun) and _is_safe(nick)
     ]
     return numbers + nicks
+
+
+def _is_safe(nick: str) -> bool:
+    return _SAFE_WORD.fullmatch(nick) is not None and nick == printable(nick)
 
 
 def _known_people(context: click.Context) -> dict[int, str]:

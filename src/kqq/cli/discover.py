@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kqq.cli.group import json_option, main, paragraph, print_json
+from kqq.cli.group import json_option, main, paragraph, print_json, tell_error
 from kqq.cli.signing_in import ca_option
 from kqq.errors import ConfigError, ConnectionLost, DiscoveryError
-from kqq.words import printable, say, tr
+from kqq.words import printable, tr
 
 if TYPE_CHECKING:
     import ssl
@@ -154,7 +154,7 @@ def _remember(accounts: Iterable[str], address: "Address") -> None:
         try:
             remember_server(name, address)
         except ConfigError as error:
-            click.echo(f"kqq: {say(error)}", err=True)
+            tell_error(error)
 
 
 def _object(found: "FoundServers", url: str | None) -> dict[str, Any]:

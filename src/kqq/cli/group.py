@@ -3,9 +3,7 @@
 A subcommand imports its part when it runs, so that `kqq --help` is there at once.
 """
 
-import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -14,17 +12,16 @@ from textwrap import wrap
 from typing import IO, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from rich.cells import cell_len, set_cell_size
 
 from kqq import __version__
 from kqq.errors import AccountError, ConfigError, ConnectionLost, KQQError, StoreError, TimedOut
-from kqq.words import Exit, printable
+from kqq.words import Exit, json_line, language, printable, say, tr
 
 F = TypeVar("F", bound=Callable[..., Any])
 NUMBER = click.IntRange(min=1, max=4294967295)
 """The type of a number of an account."""
-_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Signs that could steer a terminal, and are as well escaped in JSON."""
 _COLUMNS = 80
 _NARROWEST = 12  # columns for what stands last in a row; with less nothing is cut
 
@@ -42,10 +39,10 @@ class _Commands(click.Group):
             if sys.stdout is not None:
                 sys.stdout.flush()
         except KQQError as error:
-            click.echo(f"kqq: {printable(str(error), lines=True)}", err=True)
+            tell_error(error)
             sys.exit(_exit_code(error))
         except (click.Abort, KeyboardInterrupt):
-            click.echo("\nkqq: interrupted", err=True)
+            click.echo("\nkqq: " + tr("interrupted"), err=True)
             sys.exit(Exit.INTERRUPTED)
         except BrokenPipeError:
             _forget_output()  # whoever read it has gone
@@ -64,6 +61,17 @@ class _Commands(click.Group):
 def _forget_output() -> None:
     """Keep Python from failing once more, at exit, to write what is left of the output."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def tell_error(error: KQQError) -> None:
+    """Print an error on standard error.
+
+    English is what the error itself says, and so is what somebody has set up or typed wrong, which
+    `say` has no more words for. Else people who read another language are told in that.
+    """
+    is_own_words = language() == "en" or isinstance(error, AccountError | ConfigError)
+    words = printable(str(error), lines=True) if is_own_words else say(error)
+    click.echo(f"kqq: {words}", err=True)
 
 
 def _exit_code(error: KQQError) -> Exit:
@@ -124,6 +132,12 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")(command)
 
 
+def is_option(parameter: str) -> bool:
+    """Whether a parameter stands on the command line, rather than in the environment."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is ParameterSource.COMMANDLINE
+
+
 def counted(number: int, what: str) -> str:
     """Return how many of something there are, such as `1 friend` or `2 friends`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
@@ -143,7 +157,9 @@ def ask_password(*, from_stdin: bool, confirm: bool = False) -> str:
     elif (known := os.environ.get("KQQ_PASSWORD")) is not None:
         password = known
     elif sys.stdin.isatty():
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True)
+        password = click.prompt(
+            tr("Password"), hide_input=True, confirmation_prompt=confirm, err=True
+        )
     else:
         raise ConfigError("no password; set KQQ_PASSWORD, or use --password-stdin, or a terminal")
     if not password:
@@ -229,6 +245,5 @@ def paragraph(text: str, left: str = "") -> str:
 
 
 def print_json(value: dict[str, Any], file: IO[str] | None = None) -> None:
-    """Print an object on one line, with no sign that could steer a terminal."""
-    text = json.dumps(value, ensure_ascii=False)
-    click.echo(_UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text), file)
+    """Print an object on one line, with no sign that could steer a terminal, or cannot be seen."""
+    click.echo(json_line(value), file)

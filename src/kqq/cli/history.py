@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from kqq.cli.completing import complete_accounts, complete_people
-from kqq.cli.group import NUMBER, confirm, json_option, main
+from kqq.cli.group import NUMBER, confirm, is_option, json_option, main
 from kqq.cli.marking import broken, marked
 from kqq.errors import ConfigError
 from kqq.words import language, one_line, printable, tr, tr_n
@@ -267,11 +266,11 @@ def _choose(
         return None
     home = str(Address.parse(servers[0])) if servers else None
     is_strict = home is not None
-    if account and uin and _is_option("account") == _is_option("uin"):
+    if account and uin and is_option("account") == is_option("uin"):
         if load().account(account).uin != uin:
             raise ConfigError(f"{account} is not {uin}; leave either --account or --uin out")
     elif account and uin:
-        account, uin = (account, None) if _is_option("account") else (None, uin)
+        account, uin = (account, None) if is_option("account") else (None, uin)
     if account or (uin is None and len(diaries) > 1):
         chosen = load().chosen(account)
         if chosen is not None:
@@ -288,28 +287,17 @@ def _choose(
     raise ConfigError(f"the history has nothing of this account; it has {known}")
 
 
-def _is_option(parameter: str) -> bool:
-    """Whether a parameter stands on the command line, rather than in the environment."""
-    source = click.get_current_context().get_parameter_source(parameter)
-    return source is ParameterSource.COMMANDLINE
-
-
 def _number(diary: "Diary", who: str) -> int:
     """Return the number of a person, named by number or nickname. Raises ConfigError."""
-    from kqq.telling import number_of
+    from kqq.telling import number_of, one_called
 
     number = number_of(who)
-    if number is not None:
-        return number
-    names = diary.names()
-    exact = [uin for uin, nick in names.items() if nick == who]
-    found = exact or [uin for uin, nick in names.items() if nick.casefold() == who.casefold()]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        numbers = ", ".join(map(str, sorted(found)))
-        raise ConfigError(f"{who} is the name of {numbers}; say which number")
-    raise ConfigError(f"the history knows nobody called {who!r}; say the number")
+    if number is None:
+        number = one_called(diary.names(), who)
+    if number is None:
+        words = tr("the history knows nobody called {who}; say the number")
+        raise ConfigError(words.format(who=who))
+    return number
 
 
 # --- showing -------------------------------------------------------------------------------------

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kqq.cli.completing import complete_accounts
-from kqq.cli.group import NUMBER, ask_password, json_option, main, print_json, show
+from kqq.cli.group import (
+    NUMBER,
+    ask_password,
+    json_option,
+    main,
+    print_json,
+    show,
+    tell_error,
+)
 from kqq.cli.session import Session, run
 from kqq.cli.signing_in import (
     SignIn,
@@ -19,7 +27,7 @@ from kqq.cli.signing_in import (
     uin_option,
 )
 from kqq.errors import ConfigError
-from kqq.words import printable, tr
+from kqq.words import tr
 
 if TYPE_CHECKING:
     from kqq.client import Address
@@ -143,7 +151,7 @@ def _keep(signing: SignIn, password: str) -> bool:
     try:
         store(signing.uin, signing.home, password)
     except ConfigError as error:
-        click.echo(f"kqq: {printable(str(error))}", err=True)
+        tell_error(error)
         words = tr(
             "The password is not kept: it is asked for each time, or taken from KQQ_PASSWORD."
         )
@@ -213,7 +221,7 @@ def logout(*, name: str, as_json: bool) -> None:
     except NoKeyring:
         pass  # so nothing was ever kept
     except ConfigError as error:
-        click.echo(f"kqq: {printable(str(error))}", err=True)
+        tell_error(error)
         click.echo(tr("If the keyring has its password, delete it there."), err=True)
     save(replace(settings, accounts=accounts, default=default))
     if as_json:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kqq.cli.group import tell_error
 from kqq.cli.signing_in import SignIn
 from kqq.errors import CaptchaWanted, ConnectionLost, TimedOut
-from kqq.words import say, tr
+from kqq.words import tr
 
 if TYPE_CHECKING:
     from kqq.at_terminal import Typed
@@ -201,7 +202,7 @@ async def _run(
         except (ConnectionLost, TimedOut) as error:
             if is_listed or not signing.discover or me.state.uin is not None:
                 raise
-            click.echo(f"kqq: {say(error)}", err=True)
+            tell_error(error)
         else:
             return
         finally:

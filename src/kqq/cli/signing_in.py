@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from kqq.cli.completing import complete_accounts, history_file
-from kqq.cli.group import NUMBER, ask_password
+from kqq.cli.group import NUMBER, ask_password, is_option, tell_error
 from kqq.errors import ConfigError, StoreError
-from kqq.words import printable, status_name
+from kqq.words import status_name
 
 if TYPE_CHECKING:
     import ssl
@@ -67,7 +66,7 @@ class SignIn:
         except NoKeyring:
             return None  # so nothing was ever kept
         except ConfigError as error:
-            click.echo(f"kqq: {printable(str(error))}", err=True)
+            tell_error(error)
             return None
 
     @contextmanager
@@ -81,7 +80,7 @@ class SignIn:
         try:
             history = History.open(history_file())
         except StoreError as error:
-            click.echo(f"kqq: {printable(str(error))}", err=True)
+            tell_error(error)
             yield None
             return
         with history:
@@ -136,7 +135,7 @@ class SignIn:
             try:
                 remember_server(self.name, address)
             except ConfigError as error:
-                click.echo(f"kqq: {printable(str(error))}", err=True)
+                tell_error(error)
 
 
 # --- options -------------------------------------------------------------------------------------
@@ -259,14 +258,14 @@ def choose(
 
     settings = load()
     name, found = None, None
-    if account and uin and _is_option("account") == _is_option("uin"):
+    if account and uin and is_option("account") == is_option("uin"):
         if settings.account(account).uin != uin:
             raise ConfigError(
                 f"the account {account} is {settings.account(account).uin}, not {uin}; leave "
                 "either --account or --uin out"
             )
     elif account and uin:
-        account, uin = (account, None) if _is_option("account") else (None, uin)
+        account, uin = (account, None) if is_option("account") else (None, uin)
     if uin and not account:
         account = settings.name_of(uin)
     if account or not uin:
@@ -316,12 +315,6 @@ def sign_in_as(
         from_stdin=from_stdin,
         remembers=name is not None and not named,
     )
-
-
-def _is_option(parameter: str) -> bool:
-    """Whether a parameter stands on the command line, rather than in the environment."""
-    source = click.get_current_context().get_parameter_source(parameter)
-    return source is ParameterSource.COMMANDLINE
 
 
 def status_of(name: str) -> "Status":

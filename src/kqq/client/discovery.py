@@ -76,7 +76,8 @@ async def fetch(
 
     `url` is of http or https; a host alone will do, and without a path it is DOCUMENT_PATH. All of
     it takes `timeout` seconds and `most` bytes at most. No proxy is used. `trust` says whom to
-    trust with TLS, None those that the system trusts. At most 5 redirects are followed.
+    trust with TLS, None those that the system trusts. At most 5 redirects are followed, and none
+    from https to http, where somebody on the way could name servers of their own.
 
     Raises ConfigError if `url` is none, ConnectionLost if no server answers there, TimedOut, and
     DiscoveryError if what it answers is no document that lists servers.
@@ -175,11 +176,17 @@ def _next(where: _Url, answer: HttpResponse) -> _Url:
     """Return where an answer sends us."""
     said = (answer.header("Location") or "").encode("latin-1").decode("utf-8", "replace")
     try:
-        return _Url.parse(urljoin(str(where), said))
+        target = _Url.parse(urljoin(str(where), said))
     except (ValueError, ConfigError):  # ValueError: urljoin finds a bracket without the other
         raise DiscoveryError(
             f"{where} sends us to {_shown(said)}; only http:// and https:// are followed"
         ) from None
+    if where.address.is_tls and not target.address.is_tls:
+        raise DiscoveryError(
+            f"{where} sends us to {_shown(said)}, where anybody on the way could change what is "
+            "said; if you trust the network, use that as the address"
+        )
+    return target
 
 
 def _read(where: _Url, answer: HttpResponse) -> FoundServers:

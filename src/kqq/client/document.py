@@ -21,6 +21,8 @@ from kqq.protocol.schema import Field
 
 _EXAMPLE = "SERERCONFIG_NUM=1&SERVERCONFIG_TYPE=KQQTCP&SERVERCONFIG_URL=socket://192.0.2.7:14000"
 _MOST_ODDITIES = 50
+_MOST_SERVERS = 50
+"""Who signs in may try all of them, for seconds each, and shows each the password."""
 _NUMBER = "||QQNO||"
 
 
@@ -55,7 +57,7 @@ class SmsService:
 class FoundServers:
     """What a document says.
 
-    `servers` are in the order to try, each once. `sms_help` is the help of all services as one
+    `servers` are in the order to try, each once, the first 50 of them. `sms_help` is the help of all services as one
     text, since it cannot always be told where that of the next begins. `oddities` are words about
     all that is not as it should be, or was left out.
     """
@@ -358,7 +360,9 @@ def _servers(values: dict[str, Any], odd: _Oddities) -> tuple[Address, ...]:
     _compare(values, "count", len(entries), odd)
     if kinds and len(kinds) != len(entries):
         odd.add(f"of {len(entries)} servers {len(kinds)} have a kind")
-    return tuple(found)
+    if len(found) > _MOST_SERVERS:
+        odd.add(f"{len(found)} servers are listed; all but the first {_MOST_SERVERS} are left out")
+    return tuple(found)[:_MOST_SERVERS]
 
 
 def _address(entry: str, kind: str, odd: _Oddities) -> Address | None:

@@ -35,10 +35,14 @@ _PIECE = 1_000  # rows that are read at a time
 _PIECE_GONE = 20_000  # rows that are deleted at a time; others who write wait for 0.2 s
 _NAMED = 100  # signs of a nickname that are kept; what a server names may be of any length
 _FATES = {fate.value: fate for fate in Fate}
+_REMEMBERED = 7 * 24 * 3600.0
+"""Seconds in which a message with the same mark and text is the same one. A server whose data was
+replaced begins to count anew."""
 _ME = "(SELECT id FROM account WHERE uin = :me AND server = :server)"
 _SEEN = (
     f"SELECT 1 FROM message WHERE account = {_ME} AND uin = :uin AND mark = :mark"  # noqa: S608
     " AND mark <> '' AND fate = 'received' AND text = CAST(:text AS TEXT)"
+    f" AND at > :at - {_REMEMBERED}"
 )
 _MESSAGES = "SELECT key, uin, text, at, fate, why FROM message"
 
@@ -157,10 +161,6 @@ class Diary:
                     is_unread=not is_own,
                 )
             )
-
-    def has(self, uin: int, mark: str, text: str) -> bool:
-        """Return whether this person has said this with this mark; never, if it is ""."""
-        return bool(self._run(_SEEN, **self._who(uin), mark=mark, text=storable(text)))
 
     def change(self, message: Message) -> None:
         """Keep the new fate, reason and time of one's own message; the key tells which.

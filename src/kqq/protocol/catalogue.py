@@ -349,12 +349,19 @@ class GetMsgExReply(Reply):
 
 @command("GetMsgEx", versions="1.0-1.4", confidence="A", evidence="WEI CS11 SETM PHPQ")
 class GetMsgEx(Request[GetMsgExReply]):
-    """Fetch what waits; how messages arrive over HTTP."""
+    """Fetch what waits; how messages arrive over HTTP.
+
+    OURS: on a connection whose `Login` has a `SEQ` of ten digits, one with the `SEQ` of a pushed
+    message says that this message and all before it were read, and brings nothing.
+    """
 
 
 @command("Server_Msg", versions="1.4", confidence="C", evidence="ZN QB")
 class ServerMsg(Push):
-    """A message arrives. `RES`, `MN` and `MT` are inferred from GetMsgEx."""
+    """A message arrives. `RES`, `MN` and `MT` are inferred from GetMsgEx.
+
+    OURS: `SEQ` has ten digits, and is the same whenever this message is pushed.
+    """
 
     count: int = field("MN", UINT, "number of messages", "D", "INF", default=1)
     type: int = field("MT", UINT, "what it is", "D", "INF", default=9, values=MESSAGE_TYPES)

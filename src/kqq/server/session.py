@@ -35,6 +35,8 @@ CONFIRM_TIME = 30.0
 """Seconds after which what has arrived counts as delivered, though the client that could have
 confirmed it has not: somebody's own may use the time as the `SEQ` of its sign-in, and confirm
 nothing, ever."""
+PATIENT_TIME = 600.0
+"""The same of a client that has confirmed something: it will again, unless something is wrong."""
 _EARLIER = 32
 """Requests over HTTP whose numbers are known again; more are not on their way at once."""
 
@@ -60,12 +62,14 @@ class Unconfirmed:
 
     `arrived` has, oldest first, the id of the last message of what arrived together, and when it
     counts as delivered; it has no more entries than the inbox has messages. `confirmed` is the last
-    id that counts as delivered already. There is a timer while anything waits.
+    id that counts as delivered already. There is a timer while anything waits. `is_used` says that
+    the client has confirmed something.
     """
 
     arrived: deque[tuple[float, int]] = field(default_factory=deque)
     confirmed: int = 0
     timer: Timer | None = None
+    is_used: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -265,7 +269,8 @@ class Sessions:
         if unconfirmed is None:
             self.delivered(session, last)
         elif last > unconfirmed.confirmed:
-            unconfirmed.arrived.append((self._clock.now() + CONFIRM_TIME, last))
+            patience = PATIENT_TIME if unconfirmed.is_used else CONFIRM_TIME
+            unconfirmed.arrived.append((self._clock.now() + patience, last))
             if unconfirmed.timer is None:
                 self._await_confirmation(session, unconfirmed)
 
@@ -279,6 +284,7 @@ class Sessions:
             return
         found = self._inbox.waiting(session.uin, last - 1, 1)
         if found and found[0].id == last:
+            unconfirmed.is_used = True
             arrived = unconfirmed.arrived
             while arrived and arrived[0][1] <= last:
                 arrived.popleft()

@@ -1,5 +1,7 @@
 """A connection that breaks after so many bytes, to try what a client makes of that."""
 
+import asyncio
+
 from kqq.testing.memory import MemoryLink
 
 
@@ -11,6 +13,10 @@ class Cutting:
     to the server it has not arrived. What was taken from the server before the cut can still be
     received; then `receive` raises ConnectionLost, and so does every `send` after the one that was
     cut. `sent` and `received` count the bytes so far.
+
+    If the link has to `swallow` bytes, it is cut when the first comes after `after_received`. Of
+    those that have come by then at most so many have arrived, to the server, and are lost: a
+    system, or a proxy, had acknowledged them, and the client did not read them any more.
     """
 
     pushes = True
@@ -28,6 +34,7 @@ class Cutting:
         self._link = link
         self._last_sent: int | None = None
         self._last_received: int | None = None
+        self._is_swallowing = False
         self.cut_after(sent=after_sent, received=after_received)
 
     async def send(self, data: bytes) -> None:
@@ -40,13 +47,18 @@ class Cutting:
 
     async def receive(self) -> bytes:
         """Return what came."""
-        data = await self._link.receive()
-        self.received += len(data)
-        self._cut_if_due()
+        while data := await self._link.receive():
+            data = self._not_swallowed(data)
+            self.received += len(data)
+            self._cut_if_due()
+            if data:
+                break
         return data
 
     async def close(self) -> None:
         """Close the connection."""
+        if self._is_swallowing:
+            self.cut()
         await self._link.close()
 
     def cut(self) -> None:
@@ -63,7 +75,7 @@ class Cutting:
         self._last_received = None
         if received is not None:
             self._last_received = self.received + self._link.waiting + received
-        self._link.room = received
+        self._link.room = None if received is None else received + self._link.swallow
         self._cut_if_due()
 
     @property
@@ -77,6 +89,17 @@ class Cutting:
             None if received is None else received - self.received,
         )
 
+    def _not_swallowed(self, data: bytes) -> bytes:
+        if self._last_received is None or not self._link.swallow:
+            return data
+        rest = data[: self._last_received - self.received]
+        if len(rest) < len(data) and not self._is_swallowing:
+            self._is_swallowing = True
+            # By then the server has seen that what it just wrote has arrived.
+            asyncio.get_running_loop().call_soon(self.cut)
+        return rest
+
     def _cut_if_due(self) -> None:
-        if not self.is_cut and 0 in self.left:
+        sent, received = self.left
+        if sent == 0 or (received == 0 and not self._link.swallow):
             self.cut()

@@ -156,7 +156,8 @@ class MemoryLink:
     `is_broken` makes the server's next write fail, since only that tells it of the break. `room` is
     how many more bytes are taken from the server, None for all; the rest stays in its buffer.
     `lag` is how many of the last bytes that were taken the server does not learn about when the
-    connection is cut, as if the network had lost the acknowledgement of them.
+    connection is cut, as if the network had lost the acknowledgement of them. `swallow` is for
+    `Cutting`: it takes so many bytes more from the server than the client will ever receive.
     """
 
     pushes = True
@@ -167,6 +168,7 @@ class MemoryLink:
         self.is_broken = False
         self.room: int | None = None
         self.lag = 0
+        self.swallow = 0
         self.unacknowledged = 0
         self.writes: deque[bytes] = deque()
         self._is_cut = False

@@ -100,6 +100,8 @@ class Town:
         """What the picture shows that was drawn last."""
         self.lag = 0
         """Bytes that had arrived when a connection is cut, of which the server does not learn."""
+        self.swallow = 0
+        """Bytes beyond a cut that are acknowledged to the server, and never reach the client."""
         self.lines: list[str] = []
         """What people said and were told, `Anna > VER=1.4&…`, without passwords."""
         self._names = people, tuple(strangers)
@@ -373,7 +375,7 @@ class Town:
     def _connect(self, person: _Person) -> Transport:
         self._check_network(person)
         link = MemoryLink(self.server.visitor(), (person.host, 50000))
-        link.lag = self.lag
+        link.lag, link.swallow = self.lag, self.swallow
         return _Connection(link, person)
 
     def _draw(self, count: int) -> bytes:

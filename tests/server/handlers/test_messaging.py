@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from kqq.server.handlers import messaging
 from kqq.server.handlers.messaging import push
 from kqq.server.presence import Status
 from kqq.server.session import StatusChange
@@ -521,6 +522,31 @@ async def test_what_does_not_fit_is_pushed(stage: Stage) -> None:
     assert ",".join(texts).split(",") == ["语" * 1365] * 3 + ["last"]
     assert sum("&CMD=GETMSGEX&" in line for line in lines) == 1
     assert stage.store.count_messages(ROMEO, 9) == 0
+
+
+async def test_confirming_what_was_pushed(stage: Stage) -> None:
+    """On a connection whose Login had ten digits; shorter numbers ask there as they always did."""
+    wire = stage.connect()
+    await wire.ask(sign_in_line(ROMEO, seq=1_414_213_562))
+    await put(stage, JULIET, ROMEO, "a", "b")
+    seqs = [line.split("&")[2] for line in wire.waiting()]
+    assert seqs == ["SEQ=1000000001", "SEQ=1000000002"]
+    assert stage.store.count_messages(ROMEO, 9) == 2
+    assert (await wire.ask(poll(ROMEO))).endswith("&SEQ=300&UIN=10001&RES=0&MN=0")
+    for number, left in ((0, 2), (1, 1), (3, 1), (999_999_999, 1), (10**9, 1), (2, 0)):
+        answer = await wire.ask(poll(ROMEO, seq=10**9 + number))
+        assert answer.endswith(f"&SEQ={10**9 + number}&UIN=10001&RES=0&MN=0")
+        await stage.idle()
+        assert stage.store.count_messages(ROMEO, 9) == left, number
+
+
+@pytest.mark.parametrize(("taken", "number", "stored"), [
+    (0, 0, 0), (7, 0, 0), (7, 7, 7), (7, 5, 5), (7, 8, 8 - 10**9), (10**9, 0, 10**9),
+    (10**9 + 3, 3, 10**9 + 3), (10**9 + 3, 4, 4), (3, -1, 0), (3, 10**9 + 3, 0),
+])  # fmt: skip
+def test_which_message_has_a_number(taken: int, number: int, stored: int) -> None:
+    """The newest that was taken and is pushed with it."""
+    assert messaging._id_of(str(10**9 + number).zfill(10), taken) == stored
 
 
 @pytest.mark.parametrize(("kind", "number"), [
