@@ -189,7 +189,10 @@ def bomb(width: int, height: int) -> bytes:
 TEXT_BOMB = (
     CAPTCHA[:33] + chunk(b"zTXt", b"words\0\0" + zlib.compress(bytes(80_000_000))) + CAPTCHA[33:]
 )
+_JPEG = encoded(Image.new("L", (2000, 2000)), "JPEG")
+SCANS = _JPEG[:-2] + _JPEG[_JPEG.rfind(b"\xff\xda") :][:14] * 51 + _JPEG[-2:]
 HARMFUL = {
+    "scans": (SCANS, "a JPEG of 52 scans; no camera makes so many"),
     "nothing": (b"", "0 bytes that are no PNG, GIF, JPEG or BMP; they begin with nothing"),
     "a page": (b"<html>\x1b[2J", "they begin with 3c 68 74 6d 6c 3e 1b 5b"),
     "a start": (CAPTCHA[:4], "a PNG that is broken or too large"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from kqq.signs import _PLAIN, json_line, one_line, printable
+from kqq.signs import _PLAIN, hanging, json_line, one_line, printable
 
 ZWJ, ZWNJ, VS15, VS16 = "\u200d", "\u200c", "\ufe0e", "\ufe0f"
 
@@ -201,6 +201,23 @@ def test_one_line_is_one_line_of_so_many_cells(text: str, cells: int) -> None:
 def test_one_line_ends_with_an_ellipsis_if_cut(text: str, cells: int, line: str) -> None:
     """Wide signs count for two cells and are not cut apart; blanks stand for line ends."""
     assert one_line(text, cells) == line
+
+
+def test_further_lines_hang() -> None:
+    """No line of somebody else looks like one of ours; those that are indented stay."""
+    text = "no\r\nkqq: \x1b[2J\n  listed\n\nend"
+    assert hanging(text) == "no\n    kqq: \\x1b[2J\n  listed\n    \n    end"
+    assert hanging("one line") == "one line"
+
+
+@pytest.mark.parametrize("text", ["a" + "\u0301" * 60_000, f"👩{ZWJ}" * 30_000, "\x1b" * 60_000])
+def test_one_line_does_not_go_through_a_long_text(text: str) -> None:
+    """A name of 60 KB would hold up each drawing of a list, or be on one line as a whole."""
+    line = one_line(text, 20)
+    assert line.endswith("…")
+    assert cell_len(line) <= 20
+    assert len(line) < 1000
+    assert line == one_line(text[:2000], 20)
 
 
 def test_plain_signs_are_plain() -> None:

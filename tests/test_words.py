@@ -110,8 +110,8 @@ def test_every_error_has_words_of_its_own(kind: type[KQQError]) -> None:
         ),
         (
             ConnectionLost("the server said \u202e and\nclosed."),
-            "There is no connection to the server: the server said \\u202e and\nclosed.",
-            "与服务器的连接断开了，或者连不上：the server said \\u202e and\nclosed。",
+            "There is no connection to the server: the server said \\u202e and\n    closed.",
+            "与服务器的连接断开了，或者连不上：the server said \\u202e and\n    closed。",
         ),
         (KQQError("{odd}"), "Something went wrong: {odd}.", "出错了：{odd}。"),
     ],

@@ -33,6 +33,8 @@ _BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, Typ
            OverflowError, ZeroDivisionError, MemoryError, struct.error)  # fmt: skip
 """What Pillow raises when a picture is broken."""
 _MOST_PIXELS = 4_000_000
+_SCAN = b"\xff\xda"
+_MOST_SCANS = 50  # of a JPEG, which has ten at most; each costs as much as the whole picture
 _MOST_ROWS = 100  # of a terminal; a picture one pixel wide could have a million
 _CELL = (8, 16)  # pixels; a guess, for terminals do not say
 _CELLS_A_PIXEL = 0.4  # a captcha of 100 pixels gets 40 columns
@@ -165,6 +167,8 @@ def _read(picture: bytes) -> "Image":
         raise PictureError(
             f"{len(picture)} bytes that are no PNG, GIF, JPEG or BMP; they begin with {start}"
         )
+    if known[0] == "JPEG" and picture.count(_SCAN) > _MOST_SCANS:
+        raise PictureError(f"a JPEG of {picture.count(_SCAN)} scans; no camera makes so many")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # it warns of what is too large, and of what is odd

@@ -29,12 +29,16 @@ from collections.abc import Callable
 from rich.cells import cell_len, set_cell_size
 
 _MOST_MARKS = 4
+_SIGNS_A_CELL = 40
+"""Signs that one cell is taken to have at most. Pictures joined in a row take two cells, however
+many they are."""
 _PLAIN = re.compile(
     "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0391-\u03a1\u03a3-\u03ff\u0400-\u0482\u048a-\u052f"
     "\u2010-\u2027\u2030-\u205e\u2190-\u23ff\u2500-\u27ff\u3000-\u3029\u3041-\u3096\u30a0-\u30ff"
     "\u4e00-\u9fef\uac00-\ud7a3\uff01-\uff9f\U0001f300-\U0001f3fa\U0001f400-\U0001f64f]*"
 ).fullmatch
 """Whether a text has only signs that stay wherever they stand; most texts do."""
+_OPEN_LINE = re.compile(r"\n(?! )")
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U00016fe4\U0001d159")
 """Letters, marks and symbols that look like nothing."""
 _SEEN = frozenset(
@@ -76,13 +80,22 @@ def printable(text: str, *, lines: bool = False) -> str:
     return _made_visible(text, _code)
 
 
+def hanging(text: str) -> str:
+    """Return `text` made printable, its further lines indented: none can be taken for one of ours.
+
+    Lines that begin with a blank stay as they are.
+    """
+    return _OPEN_LINE.sub("\n    ", printable(text, lines=True))
+
+
 def one_line(text: str, cells: int) -> str:
     """Return `text` made printable, with blanks for line ends and tabs, in at most so many cells.
 
-    What is cut ends with `…`, unless there is no cell for it.
+    What is cut ends with `…`, unless there is no cell for it. It takes no longer for a long text.
     """
-    shown = printable(" ".join(re.split(r"\r\n|[\r\n\t\v\f\u0085\u2028\u2029]", text)))
-    if cell_len(shown) <= cells:
+    start = text[: _SIGNS_A_CELL * (max(cells, 0) + 2)]
+    shown = printable(" ".join(re.split(r"\r\n|[\r\n\t\v\f\u0085\u2028\u2029]", start)))
+    if cell_len(shown) <= cells and start == text:
         return shown
     if cells < 1:
         return ""

@@ -37,7 +37,7 @@ from kqq.names import (
     status_name,
     status_word,
 )
-from kqq.signs import json_line, one_line, printable
+from kqq.signs import hanging, json_line, one_line, printable
 
 if TYPE_CHECKING:
     from kqq.protocol.explain import ExplainedField, Explanation
@@ -46,6 +46,7 @@ __all__ = [
     "Exit",
     "display_name",
     "explanation_lines",
+    "hanging",
     "json_line",
     "language",
     "one_line",
@@ -79,9 +80,9 @@ def say(error: KQQError) -> str:
     """Return what went wrong in the language of the person, in one or two sentences.
 
     What the error says in English is in it where that tells more; whatever a server put into it is
-    printable.
+    printable, and begins no line.
     """
-    detail = printable(str(error).rstrip("."), lines=True)
+    detail = hanging(str(error).rstrip("."))
     if isinstance(error, CommandError):
         return _say_refusal(error, detail)
     texts = {
@@ -105,7 +106,7 @@ def say(error: KQQError) -> str:
 def _say_refusal(error: CommandError, detail: str) -> str:
     if isinstance(error, SignInRefused):
         text = tr("The server refuses the sign-in. It says: {reason}")
-        return text.format(reason=printable(error.reason, lines=True))
+        return text.format(reason=hanging(error.reason))
     if isinstance(error, CaptchaWanted):
         return tr("To sign in, somebody must read the letters in a picture.")
     if isinstance(error, NotSignedIn):

@@ -15,7 +15,16 @@ from rich.cells import cell_len
 from command import as_anna, kqq
 from kqq import __version__
 from kqq.cli import main
-from kqq.cli.group import ask_password, counted, moment, paragraph, print_json, show, table
+from kqq.cli.group import (
+    ask_password,
+    counted,
+    is_option,
+    moment,
+    paragraph,
+    print_json,
+    show,
+    table,
+)
 from kqq.errors import AccountError, ConfigError, KQQError, NoSuchNumber, StoreError, TimedOut
 from serving import quiet_port
 
@@ -225,6 +234,24 @@ def test_help_waits_for_nothing_that_it_does_not_need() -> None:
     code = "import sys, kqq.cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert heavy & set(done.stdout.split()) == set()
+
+
+@pytest.mark.parametrize(
+    ("typed", "env", "told"),
+    [(("--who", "Bo"), None, "True"), ((), "Bo", "False"), ((), None, "False")],
+)
+def test_what_is_typed_is_told_from_the_environment(
+    typed: tuple[str, ...], env: str | None, told: str
+) -> None:
+    """So that what somebody has just typed counts more than what is set for good."""
+
+    @click.command()
+    @click.option("--who", envvar="KQQ_WHO")
+    def command(who: str | None) -> None:
+        del who
+        click.echo(is_option("who"))
+
+    assert CliRunner().invoke(command, typed, env={"KQQ_WHO": env}).stdout == f"{told}\n"
 
 
 def test_closed_streams_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:

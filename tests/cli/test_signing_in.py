@@ -16,9 +16,10 @@ from kqq.cli.signing_in import SignIn, client_options, sign_in_as
 from kqq.client import Address
 from kqq.client.history import History
 from kqq.client.settings import AccountSettings, load
-from kqq.errors import ConfigError, KQQError
+from kqq.errors import ConfigError, DiscoveryError, KQQError
 from kqq.protocol import Status
 from serving import serving
+from strangers import stranger
 
 HERE, FIRST, SECOND = (
     Address.parse(text)
@@ -286,6 +287,33 @@ async def test_servers_are_looked_up_where_they_are_listed(tmp_path: Path) -> No
         url = f"{server.address.replace('tcp:', 'http:')}/newConf/kjava/aubin2.jsp"
         signing = sign_in_as(AccountSettings(uin=10001, discover=url))
         assert (await signing.listed_servers())[0] == Address.parse(server.address)
+
+
+@pytest.mark.parametrize(
+    ("servers", "listed", "taken"),
+    [
+        ("kqqs://a.example:1", "tcp://b.example:2,kqqs://c.example:3", ["kqqs://c.example:3"]),
+        ("https://a.example:1", "https://c.example:3", ["https://c.example:3"]),
+        ("kqqs://a.example:1", "tcp://b.example:2,http://b.example:3", []),
+        ("tcp://a.example:1", "tcp://b.example:2", ["tcp://b.example:2"]),
+        ("", "tcp://b.example:2", ["tcp://b.example:2"]),
+    ],
+)
+async def test_who_has_tls_is_not_led_to_servers_without(
+    servers: str, listed: str, taken: list[str]
+) -> None:
+    """Somebody on the way, who stops TLS and changes the document, would get the password."""
+    body = f"SERVERCONFIG_URL={listed}"
+    answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    own = tuple(Address.parse(one) for one in servers.split(",") if one)
+    async with stranger(answer) as port:
+        url = f"http://127.0.0.1:{port}"
+        signing = sign_in_as(AccountSettings(uin=10001, servers=own, discover=url))
+        if taken:
+            assert list(map(str, await signing.listed_servers())) == taken
+        else:
+            with pytest.raises(DiscoveryError, match="lists no server with TLS, and all servers"):
+                await signing.listed_servers()
 
 
 def test_which_server_answered_is_noted(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

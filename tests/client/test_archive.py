@@ -156,6 +156,14 @@ def test_signs_of_direction_that_people_need_stay() -> None:
     assert page(one(heard(text))).all("p", dir="auto") == [text]
 
 
+def test_json_shows_what_hides() -> None:
+    """Signs without width, and tags, which can carry a whole text."""
+    hidden = "a\u200bb\u2060c\ufeffd\U000e0041e\x7f"
+    (line,) = ARCHIVE.as_json_lines([heard(hidden)])
+    assert json.loads(line)["text"] == hidden
+    assert r"a\u200bb\u2060c\ufeffd\udb40\udc41e\u007f" in line
+
+
 @given(st.text() | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape")))
 def test_no_text_breaks_a_page(text: str) -> None:
     """Whatever it is, the page has the same elements, and can be stored."""

@@ -343,6 +343,19 @@ async def test_redirects() -> None:
             await fetch(here(port, "/0"))
 
 
+async def test_a_redirect_from_tls_to_none(tmp_path: Path) -> None:
+    """Somebody on the way could name servers of their own, which would be shown the password."""
+    trusted = tmp_path / "authority.pem"
+    trusted.write_text(chains.AUTHORITY)
+    tls = _shown(tmp_path, chains.HERE)
+    async with stranger(answer(DOCUMENT)) as plain:
+        elsewhere = answer(b"", f"Location: {here(plain)}", status=302)
+        async with stranger(elsewhere, tls=tls) as port:
+            url = here(port).replace("http", "https")
+            with pytest.raises(DiscoveryError, match="where anybody on the way could change"):
+                await fetch(url, trust=make_trust(trusted))
+
+
 async def test_endless_redirects() -> None:
     """Going round in a circle ends, too."""
     why = await refused(answer(b"", "Location: /again", status=302))

@@ -395,6 +395,15 @@ def test_help_of_no_service() -> None:
     assert (found.sms, found.sms_help, found.oddities) == ((), "a, b", ())
 
 
+def test_servers_are_not_tried_for_ever() -> None:
+    """Each costs seconds, and is shown the password: the first 50 are those to try."""
+    urls = ",".join(f"socket://192.0.2.{number % 250}:{14000 + number}" for number in range(2000))
+    found = read_config(short(urls, types="", count="2000"))
+    assert len(found.servers) == 50
+    assert found.servers[-1] == Address("192.0.2.49", 14049)
+    assert found.oddities == ("2000 servers are listed; all but the first 50 are left out",)
+
+
 def test_oddities_are_not_told_for_ever() -> None:
     """Of very many the rest is counted."""
     urls = ",".join(f"nonsense{number}" for number in range(1000))

@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from kqq.client import Client
+from kqq.client.exchange import Exchange
 from kqq.errors import (
     ConnectionLost,
     LocalProtocolError,
@@ -272,3 +273,15 @@ async def test_a_server_that_talks_nonsense_only_is_left(script: Script, client:
         script.say(f"nonsense {number}")
     with pytest.raises(RemoteProtocolError, match=r"talks nonsense; the last was: .*nonsense 100"):
         await anext(client.events())
+
+
+async def test_closing_can_be_given_up(script: Script) -> None:
+    """Who cancels it, as a deadline does, is heard; the connection is closed all the same."""
+    exchange = Exchange(script, timeout=5.0, odd=print)
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(exchange.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert script.is_closed

@@ -802,6 +802,8 @@ async def test_events_that_nobody_takes_stop_the_reading(play: tuple[Play, Messe
     script = await stage.with_roster()
     await starting
     push = "VER=1.1&CMD=update_stat&SEQ=1&UIN=10001&RES=0&ST=10&UN=10002"
+    events = messenger.events()
+    await anext(events)
     for _ in range(3):
         script.say("\r\n".join([push] * 3000))
     await until(lambda: not messenger._room.is_set())
@@ -809,9 +811,25 @@ async def test_events_that_nobody_takes_stop_the_reading(play: tuple[Play, Messe
     for _ in range(20):
         await asyncio.sleep(0)
     assert len(messenger._events) == count <= 5001
-    events = messenger.events()
     for _ in range(8000):
         await anext(events)
+
+
+async def test_while_nobody_reads_events_the_latest_are_kept(play: tuple[Play, Messenger]) -> None:
+    """A program that only sends is not stopped by what it does not want to know."""
+    stage, messenger = play
+    starting = asyncio.ensure_future(messenger.start())
+    script = await stage.with_roster()
+    await starting
+    push = "VER=1.1&CMD=update_stat&SEQ=1&UIN=10001&RES=0&ST={}&UN=10002"
+    for status in (10, 30, 50):
+        script.say("\r\n".join([push.format(status)] * 3000))
+    await until(lambda: messenger.state.person(10002).status == 50)
+    await until(lambda: messenger._events[-1] == PresenceChanged(10002, 50))
+    assert len(messenger._events) < 5000
+    sending = asyncio.ensure_future(messenger.send(10002, "hi"))
+    await script.answer("RES=0")
+    assert (await sending).fate is Fate.SENT
 
 
 async def test_a_background_question_that_fails_is_told(play: tuple[Play, Messenger]) -> None:
@@ -824,3 +842,31 @@ async def test_a_background_question_that_fails_is_told(play: tuple[Play, Messen
     script.say("VER=1.1&CMD=Server_Msg&SEQ=1&UIN=10001&RES=0&MN=1&MT=3&UN=10005&MG=")
     await script.answer("RES=1")
     await until(lambda: any(isinstance(one, Odd) for one in messenger._events))
+
+
+async def test_closing_ends_a_start() -> None:
+    """Whoever waits for the first sign-in is told, and waits no longer."""
+    never = asyncio.Event()
+
+    async def connect(_: Address) -> Transport:
+        await never.wait()
+        raise AssertionError
+
+    me = Messenger(10001, "secret", ["tcp://192.0.2.7:1"], connect=connect)
+    starts = [asyncio.create_task(me.start()) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert not any(start.done() for start in starts)  # the second one is not told that all is well
+    await me.close()
+    for start in starts:
+        with pytest.raises(ConnectionLost, match="closed"):
+            await asyncio.wait_for(start, 1)
+
+
+async def test_a_closed_messenger_says_so() -> None:
+    """It is not online, and who sends does not wait for ever."""
+    async with Town("Anna", "Bo") as town:
+        me = await town.messenger("Anna")
+        await me.close()
+        assert not me.state.is_online
+        with pytest.raises(ConnectionLost, match="closed"):
+            await asyncio.wait_for(me.send(10002, "too late"), 1)

@@ -222,6 +222,26 @@ def test_a_conversation_keeps_the_last_messages() -> None:
     assert keys(state) == [*(str(number) for number in range(51, 1100)), "new"]
 
 
+def test_long_texts_are_not_kept_without_end() -> None:
+    """The conversation with the most of them loses its oldest; the others lose nothing."""
+    long = "x" * 60_000
+    state = made(Received(said("old", BO)))
+    for number in range(1000):
+        uin = 20_000 + number % 3
+        state.apply(Received(Message(str(number), uin, long, 1.0, Fate.RECEIVED)))
+    talks = state.conversations
+    kept = sum(len(one.text) for talk in talks.values() for one in talk.messages)
+    assert 9_000_000 < kept <= 10_000_000
+    assert keys(state, BO) == ["old"]
+    assert keys(state, 20_000)[-1] == "999"
+    assert max(len(talk.messages) for talk in talks.values()) <= 1 + 10_000_000 // 60_000 // 3
+    for number in range(1000):  # who is driven out takes what was said along
+        state.apply(Received(said(f"new {number}", 30_000 + number, at=2.0)))
+    state.apply(Received(Message("last", 30_999, "y" * 9_900_000, 2.0, Fate.RECEIVED)))
+    assert keys(state, 30_999) == ["new 999", "last"]
+    assert len(keys(state, 30_500)) == 1
+
+
 def test_earlier_messages_stand_before_those_that_are_there() -> None:
     """Each once, by conversation, and read unless it is said that they are not."""
     state = made(Received(said("3")))

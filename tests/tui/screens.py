@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from textual._xterm_parser import XTermParser
@@ -14,7 +13,6 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-import kqq.tui
 from kqq.client.client import AskCaptcha
 from kqq.client.messenger import Messenger
 from kqq.testing import PASSWORD, Town
@@ -65,7 +63,7 @@ def seen_in(widget: Widget) -> str:
 class Alone(App[Any]):
     """An app that has nothing but one widget, in our colours."""
 
-    CSS_PATH = Path(kqq.tui.__file__).with_name("kqq.tcss")
+    CSS_PATH = ChatApp.CSS_PATH
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, widget: Widget, *, dark: bool = True) -> None:
@@ -217,3 +215,21 @@ async def chatting(
         yield scene
         if app.messenger is not None:
             await app.messenger.close()
+
+
+class Unborn(ChatApp):
+    """A chat in its first moment, which lasts: there is no messenger yet."""
+
+    def live(self, password: str | None = None) -> Any:
+        """Do not begin."""
+
+
+@asynccontextmanager
+async def not_yet(size: tuple[int, int]) -> AsyncIterator[Any]:
+    """Show a chat that has no messenger yet."""
+
+    def make(ask: AskCaptcha, watch: Watch, password: str | None) -> Messenger:
+        raise AssertionError("not in this moment")
+
+    async with Unborn(make).run_test(size=size) as pilot:
+        yield pilot

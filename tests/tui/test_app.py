@@ -26,7 +26,7 @@ from kqq.tui.sign_in import Trouble
 from kqq.words import Exit
 from stage import WAIT
 from terminals import open_terminal
-from tui.screens import chatting, seen
+from tui.screens import Unborn, chatting, not_yet, seen, until
 
 SIZES = [(40, 15), (80, 24)]
 
@@ -142,7 +142,7 @@ def test_every_command_has_its_key() -> None:
         for binding in ChatApp.BINDINGS
         for key in binding.key.split(",")  # type: ignore[union-attr]
     }
-    app = ChatApp(lambda *_: None)  # type: ignore[arg-type, return-value]
+    app = Unborn(lambda *_: None)  # type: ignore[arg-type]
     for does, keys, action in app._everything():
         assert does
         if keys:
@@ -343,6 +343,18 @@ async def test_going_to_a_message_in_the_history(tmp_path: Path) -> None:
             await scene.sees("from the history")
             await scene.press("escape")
             await scene.sees("message 1499")
+            await scene.press("ctrl+f")
+            await scene.dialog(FindMessages)
+            await scene.press("escape")
+            await scene.no_dialog()
+            await scene.press("ctrl+f")
+            await scene.dialog(FindMessages)
+            await scene.types("77\r")
+            await scene.sees("message 1477")
+            await scene.until(lambda: scene.app.focused and scene.app.focused.id == "hits", "it")
+            history.close()
+            await scene.press("end", "enter")
+            await scene.until(lambda: "The database cannot be used" in " ".join(seen(scene.app)))
 
 
 # --- leaving
@@ -460,9 +472,8 @@ def _read_until(terminal: int, wanted: bytes) -> bytes:
 
 async def test_keys_before_there_is_a_messenger() -> None:
     """Nothing breaks in the first moments."""
-    app = ChatApp(lambda *_: None)  # type: ignore[arg-type, return-value]
-    app.live = lambda password=None: None  # type: ignore[method-assign, assignment]
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with not_yet(size=(80, 24)) as pilot:
+        app = pilot.app
         app._answer_request(1)
         app._show_profile(1)
         app.action_own_profile()
@@ -474,5 +485,4 @@ async def test_keys_before_there_is_a_messenger() -> None:
         await pilot.pause()
         assert len(app.screen_stack) == 1
         await pilot.press("ctrl+q")
-        await pilot.pause()
-        assert app.return_value == Exit.DONE
+        await until(pilot, lambda: app.return_value == Exit.DONE, "the end")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kqq.client.events import (
+    Event,
     Fate,
     Friend,
     Message,
@@ -19,15 +20,12 @@ from kqq.client.events import (
     RosterCame,
 )
 from kqq.client.history import History
-from kqq.client.messenger import Messenger
-from kqq.errors import ConnectionLost
 from kqq.protocol import Status
 from kqq.testing import Town
-from kqq.tui.app import ChatApp
 from kqq.tui.notices import Notices
 from kqq.tui.sign_in import Captcha, Trouble
 from kqq.words import Exit
-from tui.screens import HOSTILE, LoudDriver, Scene, chatting, seen_in
+from tui.screens import HOSTILE, LoudDriver, Scene, chatting, not_yet, seen_in
 
 SIZES = [(40, 15), (80, 24), (120, 40)]
 
@@ -282,12 +280,13 @@ async def test_a_conversation_behind_a_dialog_or_in_old_days_is_not_in_view() ->
 async def test_what_strangers_do_is_told() -> None:
     """Requests, answers and odd things are notes, their words harmless."""
     async with chatting("小波", size=(100, 30)) as scene:
-        for event, told in [
+        happened: list[tuple[Event, str]] = [
             (Requested(10009, HOSTILE), "10009 wants to be your friend."),
             (RequestAnswered(10009, True, ""), "10009 is your friend now."),
             (RequestAnswered(10009, False, ""), "10009 does not want to be your friend."),
             (RequestAnswered(10009, False, HOSTILE), "your friend: [bold]x[/]"),
-        ]:
+        ]
+        for event, told in happened:
             scene.app.state.apply(event)
             scene.app._take(event)
             await scene.sees(told)
@@ -505,18 +504,10 @@ async def test_five_thousand_friends_and_five_hundred_events_a_second() -> None:
 
 async def test_nothing_can_be_done_before_there_is_a_messenger() -> None:
     """The first moments pass without one; nothing breaks."""
-    town = Town("Anna")
-    async with town:
-
-        def make(*_: Any) -> Messenger:
-            raise ConnectionLost("not in this test")
-
-        app = ChatApp(make)
-        app.live = lambda password=None: None  # type: ignore[method-assign, assignment]
-        async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause()
-            app.open_talk(10002)
-            await pilot.press("h", "i", "enter", "pageup")
-            app._learn_own_nick()
-            await pilot.pause()
-            assert app.state.uin is None
+    async with not_yet(size=(80, 24)) as pilot:
+        app = pilot.app
+        app.open_talk(10002)
+        await pilot.press("h", "i", "enter", "pageup")
+        app._learn_own_nick()
+        await pilot.pause()
+        assert app.state.uin is None

@@ -17,7 +17,7 @@ from rich.cells import cell_len, set_cell_size
 
 from kqq import __version__
 from kqq.errors import AccountError, ConfigError, ConnectionLost, KQQError, StoreError, TimedOut
-from kqq.words import Exit, json_line, language, printable, say, tr
+from kqq.words import Exit, hanging, json_line, language, printable, say, tr
 
 F = TypeVar("F", bound=Callable[..., Any])
 NUMBER = click.IntRange(min=1, max=4294967295)
@@ -70,7 +70,7 @@ def tell_error(error: KQQError) -> None:
     `say` has no more words for. Else people who read another language are told in that.
     """
     is_own_words = language() == "en" or isinstance(error, AccountError | ConfigError)
-    words = printable(str(error), lines=True) if is_own_words else say(error)
+    words = hanging(str(error)) if is_own_words else say(error)
     click.echo(f"kqq: {words}", err=True)
 
 

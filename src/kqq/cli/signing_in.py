@@ -12,7 +12,7 @@ import click
 
 from kqq.cli.completing import complete_accounts, history_file
 from kqq.cli.group import NUMBER, ask_password, is_option, tell_error
-from kqq.errors import ConfigError, StoreError
+from kqq.errors import ConfigError, DiscoveryError, StoreError
 from kqq.words import status_name
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class SignIn:
     from_stdin: bool
     remembers: bool = False
     """Whether the server that answers is noted in the settings."""
+    only_tls: bool = False
+    """Whether all servers of the account have TLS, so that no other one may get the password."""
 
     def password(self) -> str:
         """Return the password: from where the options say, the keyring, or a prompt."""
@@ -116,11 +118,20 @@ class SignIn:
     async def listed_servers(self) -> "tuple[Address, ...]":
         """Return the servers that the document at `discover` lists.
 
-        Raises ConnectionLost, TimedOut or DiscoveryError.
+        Whoever keeps the servers of an account with TLS from answering must not get the password
+        by way of the document: then only those with TLS are returned. Raises ConnectionLost,
+        TimedOut or DiscoveryError.
         """
         from kqq.client.discovery import fetch
 
-        return (await fetch(self.discover, timeout=self.timeout, trust=self._trust())).servers
+        found = await fetch(self.discover, timeout=self.timeout, trust=self._trust())
+        servers = tuple(one for one in found.servers if one.is_tls or not self.only_tls)
+        if not servers:
+            raise DiscoveryError(
+                f"{self.discover} lists no server with TLS, and all servers of the account have "
+                "it; name one with --server if you trust the network"
+            )
+        return servers
 
     def _trust(self) -> "ssl.SSLContext | None":
         from kqq.client.transport import make_trust
@@ -314,6 +325,7 @@ def sign_in_as(
         timeout=timeout,
         from_stdin=from_stdin,
         remembers=name is not None and not named,
+        only_tls=bool(account.servers) and all(one.is_tls for one in account.servers),
     )
 
 

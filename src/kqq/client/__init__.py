@@ -4,6 +4,7 @@
 """
 
 from kqq.client.client import Added, AskCaptcha, Client
+from kqq.client.discovery import FoundServers, fetch, read_config, try_servers
 from kqq.client.events import (
     Connecting,
     Event,
@@ -25,7 +26,15 @@ from kqq.client.events import (
 from kqq.client.history import Diary, History
 from kqq.client.messenger import Messenger
 from kqq.client.state import Conversation, Person, State
-from kqq.client.transport import Address, Tcp, Transport, Watched, open_transport
+from kqq.client.transport import (
+    Address,
+    Http,
+    Tcp,
+    Transport,
+    Watched,
+    make_trust,
+    open_transport,
+)
 
 __all__ = [
     "Added",
@@ -37,9 +46,11 @@ __all__ = [
     "Diary",
     "Event",
     "Fate",
+    "FoundServers",
     "Friend",
     "FriendLeft",
     "History",
+    "Http",
     "Lost",
     "Message",
     "Messenger",
@@ -57,5 +68,9 @@ __all__ = [
     "Transport",
     "Watched",
     "Written",
+    "fetch",
+    "make_trust",
     "open_transport",
+    "read_config",
+    "try_servers",
 ]

@@ -26,6 +26,10 @@ _HARMFUL_THERE = re.compile(f"[{_IN_A_BROWSER}]")
 """Controls, signs that turn the direction of what follows, bytes that were no UTF-8."""
 _HARMFUL = re.compile(f"[{_IN_A_BROWSER}\u061c\u200e\u200f\u2028\u2029]")
 """Those and what else terminals and programs may stumble over."""
+_HIDDEN = re.compile(
+    f"[{_HARMFUL.pattern[1:-1]}\u00ad\u180e\u200b-\u200d\u2060-\u2064\ufeff\U000e0000-\U000e0fff]"
+)
+"""Those and what nobody sees; in JSON it is the same if it is escaped."""
 _LONG_NAME = 24  # signs of a name before each message of a text
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = 253_402_128_000.0  # two days before the end of the year 9999, in any time zone
@@ -205,7 +209,7 @@ class Archive:
             else:
                 said = {"type": "message", "from": message.uin, **said}
             line = json.dumps(said, ensure_ascii=False)
-            yield _HARMFUL.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line) + "\n"
+            yield _HIDDEN.sub(_json_code, line) + "\n"
 
     def as_text(self, conversations: Sequence[Chapter]) -> Iterator[str]:
         """Give conversations as plain text, each under its name."""
@@ -298,3 +302,7 @@ def _code(sign: re.Match[str]) -> str:
     code = ord(sign[0])
     code -= 0xDC00 if 0xDC80 <= code <= 0xDCFF else 0  # a byte that was no UTF-8
     return f"\\u{code:04x}" if code > 255 else f"\\x{code:02x}"
+
+
+def _json_code(sign: re.Match[str]) -> str:
+    return "\\u007f" if sign[0] == "\x7f" else json.dumps(sign[0])[1:-1]

@@ -207,8 +207,8 @@ class Client:
 
         Wrong letters bring a new picture, for which `ask` is called again; what it raises comes out
         here. `question` is the one of an earlier `session` over HTTP whose answer was lost: it is
-        asked again first. Raises SignInRefused (wrong password), NoSuchNumber, CaptchaWanted (a picture and no
-        `ask`).
+        asked again first. Raises SignInRefused (wrong password), NoSuchNumber, CaptchaWanted (a
+        picture and no `ask`).
         """
         md5 = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper()
         login = Login(

@@ -57,9 +57,9 @@ class SmsService:
 class FoundServers:
     """What a document says.
 
-    `servers` are in the order to try, each once, the first 50 of them. `sms_help` is the help of all services as one
-    text, since it cannot always be told where that of the next begins. `oddities` are words about
-    all that is not as it should be, or was left out.
+    `servers` are in the order to try, each once, the first 50 of them. `sms_help` is the help of
+    all services as one text, since it cannot always be told where that of the next begins.
+    `oddities` are words about all that is not as it should be, or was left out.
     """
 
     servers: tuple[Address, ...]

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from kqq.client.transport import Transport
@@ -130,8 +129,9 @@ class Exchange:
         self.end(ConnectionLost("this client is closed"))
         self._reader.cancel()
         try:
-            with suppress(asyncio.CancelledError):
-                await self._reader
+            await asyncio.wait({self._reader})  # who cancels this call is heard, too
+            if not self._reader.cancelled():
+                self._reader.result()
         finally:
             await self._transport.close()
 

@@ -64,7 +64,20 @@ from kqq.protocol import GetInfoReply, Line, Push, ServerMsg, Status, UpdateStat
 T = TypeVar("T")
 logger = logging.getLogger("kqq.client")
 
-_FINAL = (AccountError, CaptchaWanted, ConfigError, NoSuchNumber, NotSignedIn, SignInRefused)
+
+class _CallerFailed(KQQError):
+    """What the caller gave us, such as `ask`, has raised."""
+
+
+_FINAL = (
+    _CallerFailed,
+    AccountError,
+    CaptchaWanted,
+    ConfigError,
+    NoSuchNumber,
+    NotSignedIn,
+    SignInRefused,
+)
 """What trying again by oneself would not change."""
 _HELD = 10.0  # seconds after which a connection counts as a good one
 _GOODBYE = 5.0  # seconds for signing out
@@ -106,8 +119,9 @@ class Messenger:
         """Say who signs in where; `start` does it.
 
         `servers` are tried in order. `ask` reads captchas. `history` keeps messages on disk, and
-        those that wait to be sent. `watch` is shown each line. `timeout` is seconds for an answer.
-        `now` gives dates in seconds since 1970. Raises ConfigError for an address that is none.
+        those that wait to be sent. `watch` is shown each line as it is, with the password's MD5
+        in it: whoever shows lines masks them (`kqq.protocol.mask`). `timeout` is seconds for an
+        answer. `now` gives dates in seconds since 1970. Raises ConfigError for an address that is none.
         """
         self.uin = uin
         self.state = State()
@@ -132,12 +146,15 @@ class Messenger:
         self._settled: dict[str, asyncio.Future[Message]] = {}
         self._marks: OrderedDict[tuple[int, str, str], None] = OrderedDict()
         self._events: deque[Event] = deque()
+        self._is_heard = False  # whether somebody has begun to read the events
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._client: Client | None = None
         self._before: Session | None = None
+        self._went_on = False  # the session outlived its last connection, as over HTTP
         self._keeping: asyncio.Task[None] | None = None
+        self._first: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._try_now = asyncio.Event()
         self._is_closed = False
@@ -166,9 +183,10 @@ class Messenger:
         Raises what prevents it: ConnectionLost, SignInRefused, NoSuchNumber, CaptchaWanted, what
         `ask` raises. It may then be called again.
         """
-        if self._keeping is not None and not self._keeping.done():
+        if self._first is not None and self._keeping is not None and not self._keeping.done():
+            await asyncio.shield(self._first)  # somebody else has begun: raises what they get
             return
-        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        first = self._first = asyncio.get_running_loop().create_future()
         self._is_closed = False
         self._load()
         self._keeping = asyncio.create_task(self._keep(first))
@@ -177,6 +195,9 @@ class Messenger:
         except BaseException:
             await self._stop()
             raise
+        finally:
+            if first.done() and not first.cancelled():
+                first.exception()
 
     async def close(self) -> None:
         """Sign out and end; what came until then is still given by `events`."""
@@ -187,6 +208,8 @@ class Messenger:
                     await client.sign_out()
         self._is_closed = True
         await self._stop()
+        if self.state.lost is None:
+            self.state.apply(Lost(ConnectionLost("the messenger is closed"), None))  # no news
         self._news.set()
         for waiting in self._settled.values():
             if not waiting.done():
@@ -200,8 +223,11 @@ class Messenger:
     async def events(self) -> AsyncIterator[Event]:
         """Give what happens, as it happens; ends when the messenger is closed.
 
-        Each event is given once, so two loops share them.
+        Each event is given once, so two loops share them. Whoever has begun to read should go on:
+        when 5,000 wait, nothing more is read from the server. While nobody has begun, the latest
+        5,000 are kept.
         """
+        self._is_heard = True
         while True:
             while self._events:
                 event = self._events.popleft()
@@ -332,12 +358,12 @@ class Messenger:
                     first.set_exception(error)
                     return
                 logger.exception("the connection ended")
-                why = CaptchaWanted(f"signing in ended with {error!r}", image=b"")
+                why = _CallerFailed(f"the connection ended with {error!r}")
             if not first.done():
                 self._tell(Lost(why, None))
                 first.set_exception(why)
                 return
-            if asyncio.get_running_loop().time() - began >= _HELD:
+            if self._went_on or asyncio.get_running_loop().time() - began >= _HELD:
                 pause.succeeded()
             if isinstance(why, _FINAL) and not self._may_pass(why):
                 self._tell(Lost(why, None))
@@ -405,8 +431,10 @@ class Messenger:
             sleep=self._sleep,
         )
         before = self._before
+        self._went_on = False
         try:
-            if before is None or not await client.go_on(before):
+            self._went_on = before is not None and await client.go_on(before)
+            if not self._went_on:
                 await client.sign_in(
                     self.uin,
                     self._password,
@@ -563,7 +591,10 @@ class Messenger:
         self.state.apply(event)
         self._events.append(event)
         if len(self._events) >= _MOST_UNTAKEN:
-            self._room.clear()
+            if self._is_heard:
+                self._room.clear()
+            else:
+                self._events.popleft()
         self._news.set()
 
     def _load(self) -> None:
@@ -611,6 +642,8 @@ class Messenger:
         """End all that goes on by itself."""
         tasks = [*self._tasks, *([] if self._keeping is None else [self._keeping])]
         self._keeping = None
+        if self._first is not None and not self._first.done():
+            self._first.set_exception(ConnectionLost("the messenger is closed"))
         for task in tasks:
             task.cancel()
         for done in await asyncio.gather(*tasks, return_exceptions=True):

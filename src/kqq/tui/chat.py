@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from textual import on, work
@@ -59,7 +60,7 @@ class Make(Protocol):
     one before.
     """
 
-    def __call__(self, ask: AskCaptcha, watch: Watch, password: str | None) -> Messenger:
+    def __call__(self, ask: AskCaptcha, watch: Watch, password: str | None, /) -> Messenger:
         """Return the messenger."""
 
 
@@ -70,7 +71,7 @@ class Chat(App[int]):
     said is sought, besides memory. `now` gives dates in seconds since 1970.
     """
 
-    CSS_PATH = "kqq.tcss"
+    CSS_PATH = Path(__file__).with_name("kqq.tcss")  # also for subclasses elsewhere
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [  # type: ignore[misc]  # Textual's is no ClassVar to mypy
         (0, "-narrow"),

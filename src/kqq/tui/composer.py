@@ -4,6 +4,7 @@ Input methods open their window beside the terminal's cursor, so it has to follo
 over wide characters and when the field grows.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -59,7 +60,7 @@ class Composer(TextArea):
         These are no bindings with priority: such are done at once, while letters typed just before
         are still on their way to the field, and half a message would go.
         """
-        acts = {
+        acts: dict[str, Callable[[], None]] = {
             "enter": self.action_send,
             "ctrl+j": self.action_new_line,
             "alt+enter": self.action_new_line,
