@@ -121,7 +121,8 @@ class Messenger:
         `servers` are tried in order. `ask` reads captchas. `history` keeps messages on disk, and
         those that wait to be sent. `watch` is shown each line as it is, with the password's MD5
         in it: whoever shows lines masks them (`kqq.protocol.mask`). `timeout` is seconds for an
-        answer. `now` gives dates in seconds since 1970. Raises ConfigError for an address that is none.
+        answer. `now` gives dates in seconds since 1970. Raises ConfigError for an address that is
+        none.
         """
         self.uin = uin
         self.state = State()
