@@ -211,6 +211,23 @@ async def test_others_can_be_looked_up_again(town: Town, begin: Begin) -> None:
     )
 
 
+async def test_what_others_say_is_not_kept_without_end(
+    town: Town, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of who has said most the oldest goes, whoever spoke last."""
+    monkeypatch.setattr("kqq.chat._MOST_NEW", 3)
+    await town.move_in("Cy", friends=["Anna"])
+    cy = await town.messenger("Cy")
+    chat = begin()
+    await chat.type("/to 10002")
+    for text in ("one", "two", "three"):
+        await cy.send(10001, text)
+    await town.say_system("Tea is ready.", "Anna")
+    await chat.type()
+    heard = [line.partition(": ")[2] for line in (await chat.type("/unread")).splitlines()]
+    assert heard == ["two", "three", "Tea is ready."]
+
+
 @pytest.mark.parametrize(
     ("typed", "told"),
     [

@@ -154,6 +154,14 @@ def test_any_line_in_words_fits_80_columns(text: str) -> None:
     assert any(line.startswith("  ! ") for line in lines)
 
 
+def test_a_password_is_not_shown_where_a_server_says_it_back() -> None:
+    """In a field that nobody knows, where it would not be told from other words."""
+    line = Line("VER=1.1&CMD=Login&SEQ=1&UIN=10001&RES=0&RS=0&XX=a" + "5E" * 16)
+    assert "***" in "\n".join(explanation_lines(explain(line), secrets=False))
+    assert "5E5E" not in "\n".join(explanation_lines(explain(line), secrets=False))
+    assert "5E5E" in "\n".join(explanation_lines(explain(line), secrets=True))
+
+
 def test_secrets_are_shown_only_when_asked_for() -> None:
     """A password is `***` in words; a long value is cut, with its length."""
     line = Line("VER=1.4&CMD=Login&SEQ=1&UIN=10001&PS=" + "5E" * 40)

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -37,7 +38,7 @@ from kqq.errors import (
 )
 from kqq.protocol import Line, Status
 from kqq.protocol.explain import explain
-from kqq.protocol.wire import mask
+from kqq.protocol.wire import show
 from kqq.telling import called, indented, number_of, person, told
 from kqq.words import (
     display_name,
@@ -56,7 +57,8 @@ Watch = Callable[[str, Line], None]
 
 _LATEST = 20  # messages that /history shows
 _MOST_FOUND = 100
-_MOST_NEW = 1000
+_MOST_NEW = 1000  # messages that /unread shows; and events kept until the friends are known
+_MOST_RAW = 2000  # signs of a line of the wire
 _STATUSES = {status_name(one): one for one in Status if one is not Status.OFFLINE}
 _SEXES = {"male": "0", "female": "1"}
 
@@ -142,7 +144,7 @@ class _Chat:
         self._is_at_end = False
         self._to: int | None = None
         self._has_begun = False
-        self._held: list[Event] = []
+        self._held: deque[Event] = deque(maxlen=_MOST_NEW)
         self._roster = asyncio.Event()
         self._seen: set[str] = set()
         self._new: dict[int, list[Message]] = {}
@@ -292,9 +294,10 @@ class _Chat:
         if self._to is None and not message.is_from_system:
             self._talk_to(message.uin)
         elif message.uin != self._to:
-            new = self._new.setdefault(message.uin, [])
-            new.append(message)
-            del new[:-_MOST_NEW]
+            self._new.setdefault(message.uin, []).append(message)
+            if sum(map(len, self._new.values())) > _MOST_NEW:
+                self._new[max(self._new, key=lambda uin: len(self._new[uin]))].pop(0)
+                self._new = {uin: messages for uin, messages in self._new.items() if messages}
 
     def _print(self, message: Message) -> None:
         who = tr("you") if message.is_own else called(self._state, message.uin)
@@ -506,7 +509,7 @@ class _Chat:
 
     def _watch(self, direction: str, line: Line) -> None:
         if self._shows_wire:
-            click.echo(f"{direction} {printable(mask(line.text))}")
+            click.echo(f"{direction} {printable(show(line.encode(), _MOST_RAW))}")
             columns = shutil.get_terminal_size().columns - 2
             for words in explanation_lines(explain(line), secrets=False, columns=columns):
                 click.echo(f"  {words}")

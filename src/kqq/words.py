@@ -4,6 +4,7 @@ The language is in `kqq.language`, text that cannot do harm in `kqq.signs`, name
 `kqq.names`; here are errors and lines of the protocol in words, and exit codes.
 """
 
+import re
 from enum import IntEnum
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -64,6 +65,8 @@ __all__ = [
 _NARROWEST, _WIDEST = 60, 100  # columns; in fewer nothing could be read
 _KEYS = 24  # columns for keys, at most; the longest known has 20
 _VALUES = 18  # columns for values; wider ones have a line of their own
+_HASH = re.compile("[0-9A-Fa-f]{32,}")
+"""What may be a password's MD5, in a field that nobody knows."""
 
 
 class Exit(IntEnum):
@@ -150,7 +153,7 @@ def explanation_lines(explanation: "Explanation", *, secrets: bool, columns: int
 def _value(field: "ExplainedField", room: int, *, secrets: bool) -> str:
     if field.secret and field.value and not secrets:
         return "***"
-    value = printable(field.value)
+    value = printable(field.value if field.name or secrets else _HASH.sub("***", field.value))
     if cell_len(value) <= room:
         return value
     count = f"… ({len(value)} characters)"

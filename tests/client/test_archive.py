@@ -123,6 +123,7 @@ def test_a_page_lets_nothing_in() -> None:
     )
     assert ("meta", {"charset": "utf-8"}) in found.elements
     assert not re.search(r"url\(|@import", found.all("style")[0])
+    assert ".said, h2 bdi, nav a { overflow: hidden }" in found.all("style")[0]
     tags = {tag for tag, _ in found.elements}
     assert not tags & {"script", "img", "link", "iframe", "object", "form"}
     for _, attributes in found.elements:

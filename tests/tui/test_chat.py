@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from textual import events
 
 from kqq.client.events import (
     Event,
@@ -411,6 +412,20 @@ async def test_hints_can_be_clicked() -> None:
         await scene.types("two")
         scene.app.action_send()
         await scene.sees("✓   two")
+
+
+async def test_what_is_pasted_is_made_harmless() -> None:
+    """In every field: line breaks stay, tabs become blanks, and nothing steers the terminal."""
+    async with chatting("小波") as scene:
+        await scene.talk_to("小波")
+        scene.app.post_message(events.Paste("a\tb\r\n[red]\x1b[31mc\u202e"))
+        await scene.until(lambda: scene.app.talk.composer.text, "words")
+        assert scene.app.talk.composer.text == "a    b\n[red]\\x1b[31mc\\u202e"
+        assert scene.app.talk.composer.cursor_location[0] == 1
+        scene.app.action_find_friend()
+        await scene.pilot.pause()
+        scene.app.post_message(events.Paste("x\x1b[31m"))
+        await scene.sees("x\\x1b[31m")
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import pytest
-from textual import events
 from textual._xterm_parser import XTermParser
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -123,18 +122,6 @@ async def test_page_keys_scroll_what_is_above() -> None:
         field.focus()
         await pilot.press("pageup", "pagedown")
         assert app.heard == [-1, 1]
-
-
-async def test_what_is_pasted_is_made_harmless() -> None:
-    """Line breaks stay, tabs become blanks, and nothing steers the terminal."""
-    app = Desk(field := Composer())
-    async with app.run_test(size=(60, 15), headless=False) as pilot:
-        field.focus()
-        await pilot.pause()
-        app.post_message(events.Paste("a\tb\r\n[red]\x1b[31mc\u202e"))
-        await until(pilot, lambda: field.text, "words")
-        assert field.text == "a    b\n[red]\\x1b[31mc\\u202e"
-        assert field.cursor_location[0] == 1
 
 
 async def test_a_field_without_keys_leaves_the_cursor_alone() -> None:

@@ -59,6 +59,7 @@ h2 { background: var(--page); border-bottom: 1px solid var(--line); display: fle
   align-items: baseline; font-size: 1.125rem; margin: 2.5rem 0 0; padding: .625rem 0;
   position: sticky; top: 0 }
 h2 a { margin-left: auto }
+.said, h2 bdi, nav a { overflow: hidden }
 h3 { color: var(--faint); font-size: .8125rem; font-weight: 600; margin: 1.5rem 0 .75rem;
   text-align: center }
 .said { background: var(--theirs); border-radius: .25rem 1rem 1rem; margin: .375rem 3rem 0 0;
@@ -72,6 +73,7 @@ h3 { color: var(--faint); font-size: .8125rem; font-weight: 600; margin: 1.5rem 
 .mine time { opacity: .75 }
 @media print { h2 { position: static } h2 a, nav { display: none } .said { break-inside: avoid } }
 """
+"""What runs over is hidden: marks that pile up on a letter would cover what others have said."""
 _POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-{digest}'"
 _HEAD = """<!DOCTYPE html>
 <html lang="{language}">

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.notifications import SeverityLevel
@@ -41,7 +41,7 @@ from kqq.tui.sign_in import Captcha, Trouble
 from kqq.tui.talk import TalkPane
 from kqq.tui.text import local
 from kqq.tui.wire_pane import WireLog, WirePane
-from kqq.words import Exit, one_line, say, tr, tr_n
+from kqq.words import Exit, one_line, printable, say, tr, tr_n
 
 Watch = Callable[[str, Line], None]
 """Is shown each line that goes (">") or comes ("<")."""
@@ -137,6 +137,13 @@ class Chat(App[int]):
             self.open_talk(self._talk_to)
         self._draw()
         self.live()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Make what is pasted harmless before any field has it: it may come from strangers."""
+        if isinstance(event, events.Paste):
+            text = event.text.replace("\t", "    ")
+            event.text = printable(text, lines=True)
+        await super().on_event(event)
 
     @property
     def state(self) -> State:

@@ -13,8 +13,6 @@ from textual._ansi_sequences import ANSI_SEQUENCES_KEYS  # no public name leads 
 from textual.message import Message
 from textual.widgets import TextArea
 
-from kqq.words import printable
-
 
 class _AltEnter(str):
     """Looks to Textual's table of keys like one of its own."""
@@ -96,13 +94,6 @@ class Composer(TextArea):
     def action_scroll(self, step: int) -> None:
         """Scroll the conversation."""
         self.post_message(self.Scrolled(step))
-
-    async def _on_paste(self, event: events.Paste) -> None:
-        """Take what is pasted, with signs that could steer the terminal made visible."""
-        event.prevent_default()
-        event.stop()
-        text = event.text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-        self.insert(printable(text, lines=True))
 
     def on_resize(self) -> None:
         """Have the terminal's cursor go along when the field grows or moves."""

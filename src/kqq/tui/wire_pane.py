@@ -95,6 +95,8 @@ def without_head(line: Line) -> str:
     """Return a line as it may be shown, without the fields that nearly all lines have."""
     parts = safe_line(line).split("&")
     own = [part for part in parts if part.partition("=")[0].strip() not in _HEAD]
+    if len(own) > 1 and own[0] == "RES=0":
+        del own[0]  # all is well, as usual
     return "&".join(own)
 
 

@@ -1,0 +1,253 @@
+"""Make the pictures of the chat: an evening in May 2014, played on a server in memory.
+
+All chance comes from one seed and all times are set, so that the files are the same each time.
+"""
+
+import asyncio
+import html
+import os
+import random
+import re
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.cells import split_graphemes
+from textual.pilot import Pilot
+
+from kqq.client.client import AskCaptcha, Client
+from kqq.client.messenger import Messenger
+from kqq.protocol import Status
+from kqq.testing import PASSWORD, Town
+from kqq.tui import ChatApp
+from kqq.tui.chat import Watch
+from kqq.tui.sign_in import Captcha
+from kqq.tui.wire_pane import WireLog
+from kqq.words import use_language
+
+FOLDER = Path(__file__).parent.parent / "docs/pictures"
+EVENING = 1_400_065_200.0  # 14 May 2014, 19:00 in Shanghai
+FRIENDS = ("小波", "Bob", "林小雨", "Julia", "老王", "Marie", "阿杰")
+FONTS = (
+    "ui-monospace, 'Cascadia Mono', 'DejaVu Sans Mono', Menlo, Consolas, 'Noto Sans Mono CJK SC', "
+    "'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', monospace"
+)
+CELL = 12.2  # units of rich's drawing that a column has
+TALK = [
+    (-1612, "小波", "你好，Anna！周末的照片我洗出来了。"),
+    (-1610, "Anna", "太好了！Can you bring them on Wednesday?"),
+    (-1609, "小波", "没问题 👍"),
+    (2, "小波", "今晚去看电影吗？《大话西游》重映，七点半，人民广场。"),
+    (3, "Anna", "I have never seen it on a big screen. 好啊！"),
+    (4, "Anna", "Shall we meet at the entrance at 19:20?"),
+    (5, "小波", "好，老地方见。爆米花我请，你带上林小雨，她还没看过。"),
+    (6, "Anna", "I will ask her. 一会儿见！"),
+]
+
+
+class Scene:
+    """A town in which an evening is played, with a clock that says when."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.minutes = 0.0
+        self.lines = 0
+
+    def now(self) -> float:
+        """Return the time of the evening."""
+        return EVENING + self.minutes * 60
+
+    def when_said(self) -> float:
+        """Return the time of the next line on the wire, some milliseconds after the last."""
+        self.lines += 1
+        return self.now() + self.lines * 0.017 % 40
+
+    def make(self, ask: AskCaptcha, watch: Watch, password: str | None) -> Messenger:
+        """Return Anna's messenger."""
+        town = self.town
+        return Messenger(
+            town["Anna"],
+            password or PASSWORD,
+            [town.address()],
+            ask=ask,
+            watch=watch,
+            connect=town.door("Anna"),
+            now=self.now,
+            sleep=town.clock.sleep,
+        )
+
+
+async def until(pilot: Pilot[int], holds: Callable[[], object]) -> None:
+    for _ in range(1000):
+        if holds():
+            await pilot.pause()
+            return
+        await pilot.pause(0.005)
+    raise AssertionError("the evening does not go on")
+
+
+@asynccontextmanager
+async def evening(
+    size: tuple[int, int], *, dark: bool = True, **town_is: Any
+) -> AsyncIterator[tuple[Scene, ChatApp, Pilot[int]]]:
+    """Begin an evening; Anna's screen is `size`."""
+    random.seed(10001)
+    async with Town("Anna", *FRIENDS, strangers=("Paris",), **town_is) as town:
+        scene = Scene(town)
+        app = ChatApp(scene.make, now=scene.now, dark=dark, environment={})
+        app.wire = WireLog(scene.when_said)
+        async with app.run_test(size=size) as pilot:
+            app.talk.composer.cursor_blink = False
+            yield scene, app, pilot
+            if app.messenger is not None:
+                await app.messenger.close()
+
+
+async def play(scene: Scene, app: ChatApp, pilot: Pilot[int]) -> None:
+    """Play the conversation with 小波, and what else happens meanwhile."""
+    town = scene.town
+    await until(pilot, lambda: app.state.is_online and app.friends.roster.count())
+    there: dict[str, Client] = {}
+    for name in ("小波", "林小雨", "Julia", "老王"):
+        there[name] = await town.client(name)
+    await there["Julia"].change_status(Status.AWAY)
+    await there["老王"].change_status(Status.DO_NOT_DISTURB)
+    app.open_talk(town["小波"])
+    for minute, who, text in TALK:
+        scene.minutes = minute
+        if who == "Anna":
+            message = app.messenger.write(town["小波"], text) if app.messenger else None
+            assert message is not None
+        else:
+            await there[who].send(town["Anna"], text)
+        await town.settle()
+        await pilot.pause()
+    for text in ("在吗？", "Are you free on Sunday?"):
+        await there["林小雨"].send(town["Anna"], text)
+    paris = await town.client("Paris")
+    await paris.add(town["Anna"])
+    await paris.request(town["Anna"], "Hi, it is Paris. 我们在书店见过。")
+    await until(pilot, lambda: app.state.requests)
+    app.clear_notifications()
+    await until(pilot, lambda: app.state.unread == 2)
+
+
+async def drawn(app: ChatApp, pilot: Pilot[int]) -> str:
+    """Return the picture of the screen, once all is drawn and nothing changes any more."""
+    last, same = "", 0
+    while same < 5:
+        await pilot.pause(0.06)
+        svg = app.export_screenshot(title="kqq chat")
+        last, same = svg, same + 1 if svg == last else 0
+    return tidied(last)
+
+
+async def chat(*, dark: bool = True) -> str:
+    """A conversation beside the friends."""
+    async with evening((110, 32), dark=dark) as (scene, app, pilot):
+        await play(scene, app, pilot)
+        app.talk.composer.text = "记得带伞，it may rain"
+        app.talk.composer.move_cursor(app.talk.composer.document.end)
+        return await drawn(app, pilot)
+
+
+async def light() -> str:
+    """The same in the light theme."""
+    return await chat(dark=False)
+
+
+async def narrow() -> str:
+    """A conversation in forty columns."""
+    async with evening((40, 24)) as (scene, app, pilot):
+        await play(scene, app, pilot)
+        return await drawn(app, pilot)
+
+
+async def wire() -> str:
+    """The wire below the conversation, a message explained field by field."""
+    async with evening((120, 40)) as (scene, app, pilot):
+        await play(scene, app, pilot)
+        await pilot.press("f2")
+        rows = app.wire_pane.rows
+        own = [
+            place
+            for place, one in enumerate(app.wire.lines)
+            if one.is_own and one.line.values().get("CMD") == "CLTMSG"
+        ]
+        rows.cursor = own[-1]
+        await pilot.pause()
+        app.wire_pane.fields.cursor = app.wire_pane.fields.count() - 1
+        return await drawn(app, pilot)
+
+
+async def captcha() -> str:
+    """The letters that a server wants to be read before a sign-in."""
+    async with evening((80, 28), captcha="always") as (scene, app, pilot):
+        await until(pilot, lambda: isinstance(app.screen, Captcha))
+        await pilot.press(*scene.town.letters[:2].lower())
+        app.screen.query_one("#picture-file").display = False  # a path of this machine
+        return await drawn(app, pilot)
+
+
+PICTURES = {
+    "chat.svg": chat,
+    "chat-light.svg": light,
+    "chat-narrow.svg": narrow,
+    "chat-wire.svg": wire,
+    "chat-captcha.svg": captcha,
+}
+
+
+def tidied(svg: str) -> str:
+    """Return a picture of rich's that fetches nothing, and whose wide signs take two columns."""
+    svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = svg.replace("font-family: Fira Code, monospace", f"font-family: {FONTS}")
+    svg = svg.replace("font-family: arial", "font-family: system-ui, sans-serif")
+    start = r'<text class="([^"]*-r\d+)" x="([^"]*)" y="([^"]*)" textLength="[^"]*" ([^>]*)>'
+    return re.sub(start + "(.*?)</text>", _in_columns, svg) + "\n"
+
+
+def _in_columns(found: re.Match[str]) -> str:
+    """Return a text as one element for each run of signs of the same width."""
+    style, x, y, rest, text = found.groups()
+    runs: list[tuple[str, int, int]] = []  # words, columns of a sign, columns in all
+    plain = html.unescape(text)
+    for start, end, cells in split_graphemes(plain)[0]:
+        sign = plain[start:end]
+        if runs and runs[-1][1] == cells == 1:
+            runs[-1] = (runs[-1][0] + sign, 1, runs[-1][2] + 1)
+        else:
+            runs.append((sign, cells, cells))
+    parts, place = [], float(x)
+    for words, _, cells in runs:
+        if words.strip("\xa0 "):
+            escaped = html.escape(words).replace(" ", "&#160;").replace("\xa0", "&#160;")
+            parts.append(
+                f'<text class="{style}" x="{place:.6g}" y="{y}" '
+                f'textLength="{cells * CELL:.6g}" {rest}>{escaped}</text>'
+            )
+        place += cells * CELL
+    return "".join(parts)
+
+
+def main() -> None:
+    os.environ["TZ"] = "Asia/Shanghai"
+    time.tzset()
+    use_language("en")
+    os.urandom = random.randbytes  # captchas, too, are the same
+    wanted = sys.argv[1:] or list(PICTURES)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["XDG_CACHE_HOME"] = cache
+        for name in wanted:
+            (FOLDER / name).write_text(asyncio.run(PICTURES[name]()), encoding="utf-8")
+            print(f"wrote docs/pictures/{name}")
+
+
+if __name__ == "__main__":
+    main()
