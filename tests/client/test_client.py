@@ -453,3 +453,36 @@ async def test_who_gives_up_a_connection_says_why(script: Script, signed_in: Cli
         await signed_in.send(10002, "hi")
     with pytest.raises(NotSignedIn, match="elsewhere"):
         await _next(signed_in)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "²", "٣", "", "-1"])
+async def test_a_status_that_is_none_is_words(text: str) -> None:
+    """Whatever a server calls a status, nothing ends by it."""
+    script, _, client = await over_http()
+    await script.answer(f"RES=0&MN=1&MT=99,&UN=10002,&MG={text},")
+    pushed = await _next(client)
+    assert isinstance(pushed, ServerMsg)
+    assert pushed.text == text
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("rest", "why"),
+    [
+        ("RES=0&NP=50&SN=0&UN=&FC=&NK=", "is empty, but not the last"),
+        (f"RES=0&NP=1&SN=1&UN=10002,&FC=0,&NK={'x' * 60000},", "more than 10000000 signs"),
+    ],
+)
+async def test_a_friend_list_that_grows_for_ever_is_an_exception(
+    script: Script, signed_in: Client, rest: str, why: str
+) -> None:
+    """Neither empty pages nor endless names keep us asking."""
+    asking = asyncio.create_task(signed_in.friends())
+    for page in range(1, 300):
+        await script.answer(rest.replace("NP=1&", f"NP={page}&"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if asking.done():
+            break
+    with pytest.raises(UnexpectedReply, match=why):
+        await asking

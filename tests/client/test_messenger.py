@@ -870,3 +870,21 @@ async def test_a_closed_messenger_says_so() -> None:
         assert not me.state.is_online
         with pytest.raises(ConnectionLost, match="closed"):
             await asyncio.wait_for(me.send(10002, "too late"), 1)
+
+
+async def test_many_who_accept_cost_few_questions(play: tuple[Play, Messenger]) -> None:
+    """The friend list is fetched once for those who came before, and once for those meanwhile."""
+    stage, messenger = play
+    starting = asyncio.ensure_future(messenger.start())
+    script = await stage.with_roster()
+    await starting
+    push = "VER=1.1&CMD=Server_Msg&SEQ=1&UIN=10001&RES=0&MN=1&MT=3&UN=10005&MG="
+    script.say("\r\n".join([push] * 100))
+    await script.answer("RES=0&NP=65535&SN=0&UN=&FC=&NK=")
+    script.say("\r\n".join([push] * 100))
+    await script.answer("RES=0&FN=1&SN=0&ST=&UN=")
+    await script.answer("RES=0&NP=65535&SN=0&UN=&FC=&NK=")
+    await script.answer("RES=0&FN=1&SN=0&ST=&UN=")
+    await until(lambda: not messenger._tasks)
+    rosters = [one for one in messenger._events if isinstance(one, RosterCame)]
+    assert len(rosters) == 3

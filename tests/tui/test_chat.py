@@ -92,6 +92,20 @@ async def test_a_captcha_that_nobody_reads() -> None:
         await scene.is_online()
 
 
+async def test_another_sign_in_begins_with_no_letters_wrong() -> None:
+    """A picture that comes since the connection was lost is not a second one."""
+    async with chatting("小波", online=False, town_is={"captcha": "always"}) as scene:
+        await scene.dialog(Captcha)
+        await scene.types("WRONG\r")
+        await scene.sees("Those were not the letters")
+        scene.town.cut("Anna")
+        await scene.types("LATE\r")
+        await scene.dialog(Trouble)
+        await scene.press("enter")
+        await scene.until(lambda: isinstance(scene.app.screen, Captcha), "a picture")
+        await scene.sees_no("Those were not")
+
+
 async def test_a_wrong_password() -> None:
     """It is told, and another one can be typed."""
     async with chatting("小波", online=False, password="wrong") as scene:

@@ -78,7 +78,10 @@ LICENCE = "812822641C978097"
 DEVICE = "KQQPYTHONCLIENT0"
 """`GD`: 16 signs A-Z0-9, one per installation; no server was seen to check it."""
 _SILENCE = 60.0  # seconds between signs of life if the server says nothing of it
-_STATUS_NOTICE = 99  # MT of a friend's status
+STATUS_NOTICE = 99
+"""`MT` of a friend's status, whose code is the text then."""
+_STATUS_DIGITS = 20  # as many as a number of the protocol may have; thousands are no int
+_MOST_NICKS = 10_000_000  # signs of all nicknames of a friend list
 _LOGIN_HIDDEN = 40
 _LEAST_UNIQUE, _MOST_UNIQUE = 1_000_000_000, 2_000_000_000
 
@@ -279,11 +282,21 @@ class Client:
     async def friends(self) -> list[Friend]:
         """Return the whole friend list, all pages of it, as the server orders it."""
         friends: list[Friend] = []
-        start = 0
+        start = signs = 0
         while True:
             page = await self.call(SimpleInfo2(**self._head(), start=start))
-            friends += _people(page.numbers, page.nicks, page.faces)
+            people = _people(page.numbers, page.nicks, page.faces)
+            friends += people
             _check_count(len(friends))
+            signs += sum(map(len, page.nicks))
+            if signs > _MOST_NICKS:
+                raise UnexpectedReply(
+                    f"the nicknames of {len(friends)} friends have more than {_MOST_NICKS} signs"
+                )
+            if not people and page.next_page != LAST_PAGE:
+                raise UnexpectedReply(
+                    f"the page of friends from {start} on is empty, but not the last"
+                )
             if page.next_page == LAST_PAGE:
                 return friends
             if page.next_page <= start:
@@ -523,6 +536,9 @@ class Client:
                 await self._beat(session.heartbeat)
         except KQQError as error:
             self._is_over(session, error)
+        except Exception as error:  # ours; without this nobody would learn that nothing comes
+            self._exchange.end(ConnectionLost(f"the connection is lost: {error!r}"))
+            raise
 
     def _is_over(self, session: Session, error: KQQError) -> None:
         """End the connection, since what was said in the background met an error."""
@@ -588,11 +604,18 @@ def _as_pushes(reply: GetMsgExReply) -> list[Push]:
         )
     pushes: list[Push] = []
     for kind, number, text in zip(types, numbers, texts, strict=True):
-        if kind == _STATUS_NOTICE and text.strip().isdecimal():
-            pushes.append(UpdateStat(seq="0", uin=reply.uin, status=int(text), number=number))
+        if kind == STATUS_NOTICE and (status := status_said(text)) is not None:
+            pushes.append(UpdateStat(seq="0", uin=reply.uin, status=status, number=number))
         else:
             pushes.append(ServerMsg(seq="0", uin=reply.uin, type=kind, sender=number, text=text))
     return pushes
+
+
+def status_said(text: str) -> int | None:
+    """Return the status that the text of a notice is, None if it is none."""
+    code = text.strip()
+    is_code = code.isascii() and code.isdecimal() and len(code) <= _STATUS_DIGITS
+    return int(code) if is_code else None
 
 
 def _check_count(friends: int) -> None:

@@ -9,6 +9,7 @@ How far "nothing twice, nothing lost" holds is told in docs/design/promise.md.
 """
 
 import asyncio
+import hashlib
 import logging
 import random as chance
 import time
@@ -18,7 +19,16 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from kqq.client.client import Added, AskCaptcha, Client, Session, Sleep, unique_seq
+from kqq.client.client import (
+    STATUS_NOTICE,
+    Added,
+    AskCaptcha,
+    Client,
+    Session,
+    Sleep,
+    status_said,
+    unique_seq,
+)
 from kqq.client.confirming import is_mark
 from kqq.client.events import (
     Connecting,
@@ -83,7 +93,8 @@ _HELD = 10.0  # seconds after which a connection counts as a good one
 _GOODBYE = 5.0  # seconds for signing out
 _MOST_MARKS = 10_000
 _MOST_UNTAKEN = 5_000
-_REQUEST, _ACCEPTED, _REFUSED, _STATUS = 2, 3, 4, 99
+_REQUEST, _ACCEPTED, _REFUSED = 2, 3, 4
+_AT_ONCE = 0.02  # seconds that pushes are taken before others get their turn
 
 
 class Messenger:
@@ -145,7 +156,7 @@ class Messenger:
         self._outbox = Outbox()
         self._outgoing = asyncio.Event()
         self._settled: dict[str, asyncio.Future[Message]] = {}
-        self._marks: OrderedDict[tuple[int, str, str], None] = OrderedDict()
+        self._marks: OrderedDict[tuple[int, str, bytes], None] = OrderedDict()
         self._events: deque[Event] = deque()
         self._is_heard = False  # whether somebody has begun to read the events
         self._news = asyncio.Event()
@@ -159,6 +170,7 @@ class Messenger:
         self._tasks: set[asyncio.Task[None]] = set()
         self._try_now = asyncio.Event()
         self._is_closed = False
+        self._is_stale = False
 
     # --- beginning and end
 
@@ -531,17 +543,23 @@ class Messenger:
 
     async def _listen(self, client: Client) -> None:
         """Take what is pushed. With the next one asked for, this one is handled, and confirmed."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         async for push in client.events():
             self._take(push)
             await self._room.wait()
+            if loop.time() - began > _AT_ONCE:  # a flood must not hold up what the person does
+                await asyncio.sleep(0)
+                began = loop.time()
 
     def _take(self, push: Push) -> None:
         """Take in what the server said unasked."""
         if isinstance(push, UpdateStat):
             self._tell(PresenceChanged(push.number, push.status))
         elif isinstance(push, ServerMsg):
-            if push.type == _STATUS and push.text.strip().isdecimal():
-                self._tell(PresenceChanged(push.sender, int(push.text)))
+            status = status_said(push.text) if push.type == STATUS_NOTICE else None
+            if status is not None:
+                self._tell(PresenceChanged(push.sender, status))
             elif self._is_new(push):
                 self._take_words(push)
 
@@ -553,7 +571,7 @@ class Messenger:
             is_accepted = push.type == _ACCEPTED
             self._tell(RequestAnswered(uin, is_accepted, text))
             if is_accepted and self._client is not None:
-                self._later(self.refresh())
+                self._refresh_later()
         else:
             message = Message(new_key(), uin, text, self._now(), Fate.RECEIVED)
             mark = push.seq if is_mark(push.seq) else ""
@@ -564,7 +582,8 @@ class Messenger:
         """Whether this was not given before: our server gives a message the same number again."""
         if not is_mark(push.seq):
             return True
-        mark = (push.sender, push.seq, push.text)
+        text = hashlib.blake2b(push.text.encode("utf-8", "surrogateescape"), digest_size=16)
+        mark = (push.sender, push.seq, text.digest())  # 10,000 texts of 64 KB were too much
         if mark in self._marks:
             return False
         self._marks[mark] = None
@@ -626,14 +645,20 @@ class Messenger:
             self._tell(Odd(f"no history is kept from now on: {error}"))
             return None
 
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something that nobody waits for; what the server says to it is told."""
+    def _refresh_later(self) -> None:
+        """Refresh once, however many wish for it meanwhile; what the server says to it is told."""
+        if self._tasks:
+            self._is_stale = True
+            return
 
         async def run() -> None:
-            try:
-                await work
-            except KQQError as error:
-                self._tell(Odd(str(error)))
+            self._is_stale = True
+            while self._is_stale:
+                self._is_stale = False
+                try:
+                    await self.refresh()
+                except KQQError as error:
+                    self._tell(Odd(str(error)))
 
         task = asyncio.create_task(run())
         self._tasks.add(task)

@@ -18,6 +18,7 @@ from textual.screen import Screen
 
 from kqq.client.client import AskCaptcha
 from kqq.client.events import (
+    Connecting,
     Event,
     Fate,
     Message,
@@ -73,12 +74,16 @@ class Chat(App[int]):
 
     CSS_PATH = Path(__file__).with_name("kqq.tcss")  # also for subclasses elsewhere
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [  # type: ignore[misc]  # Textual's is no ClassVar to mypy
+    # To mypy Textual's own are no class variables, since they may be None, too.
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [  # type: ignore[misc]
         (0, "-narrow"),
         (_WIDE, "-wide"),
         (_BROAD, "-broad"),
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-low"), (_HIGH, "-high")]  # type: ignore[misc]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [  # type: ignore[misc]
+        (0, "-low"),
+        (_HIGH, "-high"),
+    ]
 
     def __init__(
         self,
@@ -108,7 +113,7 @@ class Chat(App[int]):
         self._environment = environment
         self._nothing = State()
         self._nick = ""
-        self._captchas = 0  # shown since the last sign-in
+        self._captchas = 0  # shown in this sign-in
         self._again_at: float | None = None
         self._is_drawing = False
         self._drawn_at = 0.0
@@ -197,7 +202,6 @@ class Chat(App[int]):
                 messenger.state.remember(_settled(before.state))
         self.server = str(messenger.servers[0])
         self.messenger = messenger
-        self._captchas = 0
         self.draw_soon()
         listening = asyncio.create_task(self._listen(messenger))
         try:
@@ -212,7 +216,6 @@ class Chat(App[int]):
             try:
                 await messenger.start()
             except KQQError as error:
-                self._captchas = 0
                 answer = await self.push_screen_wait(Trouble(error, leave=tr("Quit")))
                 if answer is None:
                     is_refusal = isinstance(error, CommandError)
@@ -271,8 +274,9 @@ class Chat(App[int]):
             case Odd(why):
                 told = tr("The server said something odd: {why}").format(why=why)
                 self.tell(told, severity="warning")
+            case Connecting():
+                self._captchas = 0  # letters of another sign-in were not wrong
             case SignedIn():
-                self._captchas = 0
                 self._learn_own_nick()
             case _:
                 pass
