@@ -105,6 +105,18 @@ async def test_hostile_words_are_words() -> None:
         assert "\n   second" in shown
 
 
+async def test_endless_words_are_cut() -> None:
+    """Nobody's message fills the whole memory; how much is left out is said."""
+    view = ConversationView()
+    async with Heard(view).run_test(size=(50, 14)) as pilot:
+        for text, left in (("\n" * 16_000, 15_801), ("x" * 16_000, 8_000)):
+            view.show(Shown((said(0, text),)), TODAY)
+            await pilot.pause()
+            view.scroll_end(animate=False)
+            await pilot.pause()
+            assert f"… {left} more characters" in seen_in(view)
+
+
 async def test_what_is_new_is_marked_and_what_was_sought_is_lit() -> None:
     """A line stands before the first unread message; the sought one has another colour."""
     view = ConversationView()

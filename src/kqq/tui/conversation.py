@@ -15,10 +15,11 @@ from textual.visual import Visual
 
 from kqq.client.events import Fate, Message
 from kqq.tui.text import day_in_words, local, time_of_day, wrapped
-from kqq.words import printable, tr
+from kqq.words import printable, tr, tr_n
 
 _WIDEST = 72  # columns of words in a line; longer ones are tiring to read
 _MARGIN = 2
+_MOST_SIGNS, _MOST_LINES = 8_000, 200  # of a message; all of it is in the history
 _SIGNS = {
     Fate.WAITING: ("…", "$accent bold"),
     Fate.SENT: ("✓", "$quiet"),
@@ -184,7 +185,14 @@ def _rule(text: str, width: int, style: str, line: str) -> Content:
 def _words(message: Message, width: int) -> tuple[list[str], int]:
     """Return the words as lines, and the columns of the longest."""
     room = min(max(width - 2 * _MARGIN - _TAIL - 2, 8), _WIDEST)
-    lines = wrapped(printable(message.text, lines=True), room)
+    text = message.text
+    if len(text) > _MOST_SIGNS or text.count("\n") > _MOST_LINES:
+        text = "\n".join(text[:_MOST_SIGNS].split("\n")[:_MOST_LINES])
+        left = len(message.text) - len(text)
+        text += "\n" + tr_n("… {count} more character", "… {count} more characters", left).format(
+            count=left
+        )
+    lines = wrapped(printable(text, lines=True), room)
     return lines, max(map(cell_len, lines))
 
 
