@@ -117,6 +117,7 @@ async def play(scene: Scene, app: ChatApp, pilot: Pilot[int]) -> None:
     await there["Julia"].change_status(Status.AWAY)
     await there["老王"].change_status(Status.DO_NOT_DISTURB)
     app.open_talk(town["小波"])
+    await until(pilot, lambda: app.is_in_view(town["小波"]))
     for minute, who, text in TALK:
         scene.minutes = minute
         if who == "Anna":

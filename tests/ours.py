@@ -142,14 +142,19 @@ class Ours:
         self._wire = Wire()
         self._has_roster = False
 
+    async def confirm(self) -> None:
+        """Let the messenger confirm what it was pushed: a later one remembers nothing of it."""
+        messenger = self._messenger
+        if messenger is not None and messenger.state.is_online and self._network.kind == "TCP":
+            await self.advance(_CONFIRMED)
+            await self.rest()
+
     # --- what people do
 
     async def sign_in(self, status: Status) -> None:
         """Start a messenger; one that was there before is given up without a word."""
         older, transports = self._messenger, self._transports
-        if older is not None and older.state.is_online and self._network.kind == "TCP":
-            await self.advance(_CONFIRMED)  # the new one remembers nothing
-            await self.rest()
+        await self.confirm()
         self._transports, self._wire, self._has_roster = [], Wire(), False
         self._messenger = messenger = Messenger(
             self.uin,

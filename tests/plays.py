@@ -366,6 +366,8 @@ class Performance:
     async def _server(self, words: str) -> None:
         kind, _, more = words.partition(" ")
         if kind in {"restarts", "dies"}:
+            for one in self._ours.values():
+                await one.confirm()
             await (self._place.restart() if kind == "restarts" else self._place.die())
             for actor in self._actors.values():
                 actor.sort(await actor.way.lose())
