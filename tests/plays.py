@@ -363,12 +363,16 @@ class Performance:
 
     # --- the server
 
+    async def _break_off(self, *, is_planned: bool) -> None:
+        """End the server and start another, once our messengers have confirmed what they have."""
+        for one in self._ours.values():
+            await one.confirm()
+        await (self._place.restart() if is_planned else self._place.die())
+
     async def _server(self, words: str) -> None:
         kind, _, more = words.partition(" ")
         if kind in {"restarts", "dies"}:
-            for one in self._ours.values():
-                await one.confirm()
-            await (self._place.restart() if kind == "restarts" else self._place.die())
+            await self._break_off(is_planned=kind == "restarts")
             for actor in self._actors.values():
                 actor.sort(await actor.way.lose())
             for one in self._ours.values():
