@@ -130,7 +130,7 @@ def _account(settings: "Settings", name: str | None, uin: int | None) -> "Accoun
 
 def _asked_number() -> int:
     if not sys.stdin.isatty():
-        raise ConfigError("whose account? say --uin, or set KQQ_UIN")
+        raise ConfigError("whose account is it? say --uin NUMBER, or set KQQ_UIN")
     asked: int = click.prompt(tr("Your number"), type=NUMBER, err=True)
     return asked
 

@@ -283,7 +283,8 @@ def choose(
         name, found = settings.chosen(account) or (None, None)
     if found is None and uin is None:
         raise ConfigError(
-            "whose messages? say --uin, or set KQQ_UIN, or let `kqq login` note your account"
+            "who are you? say --uin NUMBER, or set KQQ_UIN; or have your account noted once, with "
+            "`kqq login --uin NUMBER --server tcp://HOST:PORT`"
         )
     if hidden and status not in (None, "hidden"):
         raise click.UsageError(f"--hidden and --status {status} contradict each other")

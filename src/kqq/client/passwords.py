@@ -87,7 +87,7 @@ def _backend() -> "KeyringBackend":
         import keyring.core  # noqa: PLC0415  # is not everywhere, and takes its time
     except ImportError as error:
         raise NoKeyring(
-            "the library `keyring` is not installed; install kqq[keyring] to keep passwords"
+            "to keep passwords, kqq needs the library `keyring`; `pip install keyring` beside it"
         ) from error
 
     chosen: Any = keyring.get_keyring()
