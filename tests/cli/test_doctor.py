@@ -110,7 +110,8 @@ def test_it_can_be_ended_in_good_order(tmp_path: Path) -> None:
                 assert looking.poll() is None
             looking.send_signal(signal.SIGTERM)
             _, told = looking.communicate()
-    assert (looking.returncode, told) == (130, "\nkqq: interrupted\n")
+    # Python itself has more to say if its event loop was being made in that moment.
+    assert (looking.returncode, told.split("Exception ignored")[0]) == (130, "\nkqq: interrupted\n")
 
 
 def test_a_terminal_shows_what_is_looked_at(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import stat
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from click.testing import Result
 from command import kqq, objects
 from kqq.client.events import Fate, Message
 from kqq.client.history import Diary, History
+from terminals import open_terminal
 
 ANNA, BO, CY = 10001, 10002, 10003
 SERVER = "tcp://kqq.example:14000"
@@ -215,7 +215,7 @@ def test_nothing_is_found(ask: Ask) -> None:
 
 def on_a_terminal(*arguments: str, **env: str) -> str:
     """Return what a command prints on a terminal."""
-    theirs, ours = pty.openpty()
+    theirs, ours = open_terminal()
     command = [sys.executable, "-m", "kqq", *arguments]
     subprocess.run(
         command, check=False, stdin=ours, stdout=ours, stderr=ours, env={**os.environ, **env}
@@ -463,7 +463,7 @@ def test_nothing_is_forgotten_if_nobody_says_yes(ask: Ask, diary: Diary) -> None
 
 def test_a_person_at_a_terminal_can_go_away(path: Path, diary: Diary) -> None:
     """Ctrl-D is no yes."""
-    theirs, ours = pty.openpty()
+    theirs, ours = open_terminal()
     os.write(theirs, b"\x04")
     command = [sys.executable, "-m", "kqq", "history", "--forget"]
     env = {**os.environ, "KQQ_HISTORY": str(path), "KQQ_LANG": "en"}
