@@ -167,6 +167,11 @@ TOLD: list[tuple[Event, str, dict[str, object]]] = [
         "10999 does not want to be your friend: no",
         {"type": "request-answered", "uin": 10999, "nick": "", "accepted": False, "text": "no"},
     ),
+    (
+        RequestAnswered(10999, is_accepted=False, text=" "),
+        "10999 does not want to be your friend.",
+        {"type": "request-answered", "uin": 10999, "nick": "", "accepted": False, "text": " "},
+    ),
     (RequestSettled(10999), "", {"type": "request-settled", "uin": 10999, "nick": ""}),
     (FriendLeft(10002), "", {"type": "friend-left", "uin": 10002, "nick": "小波"}),
     (

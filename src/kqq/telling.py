@@ -106,6 +106,9 @@ def told(event: Event, state: State) -> str:  # noqa: C901, PLR0911  # a case fo
         case RequestAnswered(uin, is_accepted, text):
             if is_accepted:
                 return tr("{name} is your friend now.").format(name=called(state, uin))
+            if not text.strip():
+                words = tr("{name} does not want to be your friend.")
+                return words.format(name=called(state, uin))
             words = tr("{name} does not want to be your friend: {text}")
             return words.format(name=called(state, uin), text=indented(text))
         case SignedIn(uin, address, status):

@@ -299,6 +299,7 @@ async def test_what_strangers_do_is_told() -> None:
             (Requested(10009, HOSTILE), "10009 wants to be your friend."),
             (RequestAnswered(10009, True, ""), "10009 is your friend now."),
             (RequestAnswered(10009, False, ""), "10009 does not want to be your friend."),
+            (RequestAnswered(10009, False, " "), "10009 does not want to be your friend."),
             (RequestAnswered(10009, False, HOSTILE), "your friend: [bold]x[/]"),
         ]
         for event, told in happened:
@@ -306,8 +307,8 @@ async def test_what_strangers_do_is_told() -> None:
             scene.app._take(event)
             await scene.sees(told)
             scene.app.clear_notifications()
+            scene.app._told.clear()
             await scene.sees_no(told)
-        scene.app._told.clear()
         scene.app._take(Odd(HOSTILE))
         await scene.sees("[@click=app.quit]y[/]")
 
@@ -412,6 +413,31 @@ async def test_a_conversation_above_where_there_is_none() -> None:
         await scene.until(lambda: scene.app.state.is_online, "being online")
         await scene.press("alt+down", "enter", "f4")
         assert scene.app.talk.uin is None
+
+
+async def test_the_wire_leaves_the_last_words_in_view() -> None:
+    """In 24 rows the end of the conversation and the field to write in stay above it."""
+    async with chatting("小波", size=(80, 24)) as scene:
+        await scene.talk_to("小波")
+        for number in range(12):
+            await scene.types(f"hello {number}\r")
+            await scene.sees(f"✓   hello {number}")
+        await scene.press("f2")
+        await scene.sees("→ fields")
+        await scene.sees("hello 11")
+        await scene.sees("Write to 小波")
+        await scene.press("right")
+        await scene.sees("← lines")
+        await scene.sees("(ver)")
+        scene.app.action_wire_detail()
+        await scene.sees("← fields")
+        await scene.sees("TIEBA")
+        scene.app.action_wire_fields()
+        await scene.sees("← lines")
+        scene.app.action_wire_lines()
+        await scene.sees("→ fields")
+        await scene.press("escape")
+        await scene.sees("hello 11")
 
 
 async def test_hints_can_be_clicked() -> None:

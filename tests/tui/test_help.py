@@ -22,6 +22,15 @@ def test_the_first_hints_fit_in_forty_columns() -> None:
         assert "F1" in [key for key, _, _ in hints(place)][:4]
 
 
+def test_the_wire_says_the_way_on_and_back() -> None:
+    """Each part first; a search of messages is not offered there."""
+    assert [key for key, _, _ in hints(Place.WIRE)][:1] == ["→"]
+    assert [key for key, _, _ in hints(Place.WIRE_FIELDS)][:2] == ["←", "→"]
+    assert [key for key, _, _ in hints(Place.WIRE_DETAIL)][:1] == ["←"]
+    for place in Place:
+        assert ("F3" in [key for key, _, _ in hints(place)]) is not place.is_wire
+
+
 def test_keys_of_the_page_are_bound() -> None:
     """What the page says of keys everywhere, the app binds."""
     bound = {key for binding in ChatApp.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]

@@ -5,13 +5,16 @@ from typing import Any
 from kqq.client.events import (
     Fate,
     Friend,
+    Lost,
     Message,
     PresenceChanged,
     Received,
     Requested,
     RosterCame,
+    SignedIn,
 )
 from kqq.client.state import State
+from kqq.errors import ConnectionLost
 from kqq.protocol import SYSTEM_ACCOUNT, Status
 from kqq.tui.roster import RosterPane
 from tui.screens import HARMLESS, HOSTILE, Alone, seen_in, until
@@ -34,6 +37,7 @@ class Heard(Alone):
 def a_state(*nicks: str, statuses: tuple[int, ...] = ()) -> State:
     """Return a state with friends from 10001 on, all online if nothing else is said."""
     state = State()
+    state.apply(SignedIn(10999, "tcp://town.example:14000", Status.ONLINE))
     friends = tuple(Friend(ANNA + place, nick, 0) for place, nick in enumerate(nicks))
     known = dict(zip((one.uin for one in friends), statuses, strict=False))
     state.apply(RosterCame(friends, {one.uin: known.get(one.uin, 10) for one in friends}))
@@ -167,3 +171,20 @@ async def test_the_open_conversation_is_marked() -> None:
         await pilot.pause()
         assert "▌● Bo" in seen_in(pane)
         assert "▌● Anna" not in seen_in(pane)
+
+
+async def test_without_a_connection_nobody_is_said_to_be_there() -> None:
+    """Marks are hollow and there is no word of a status, until there is a connection again."""
+    state = a_state("Anna", "Bo", statuses=(Status.ONLINE, Status.AWAY))
+    pane = RosterPane()
+    async with Heard(pane).run_test(size=(30, 20)) as pilot:
+        state.apply(Lost(ConnectionLost("gone"), 5.0))
+        pane.show(state)
+        await pilot.pause()
+        lines = [" ".join(line.split()) for line in seen_in(pane).split("\n")]
+        assert lines[3:6] == ["Friends 2", "○ Anna", "○ Bo"]
+        state.apply(SignedIn(10999, "tcp://town.example:14000", Status.ONLINE))
+        pane.show(state)
+        await pilot.pause()
+        assert "◐ Bo" in seen_in(pane)
+        assert "Online  2" in seen_in(pane)

@@ -7,6 +7,7 @@ import pytest
 from kqq.protocol.explain import explain
 from kqq.protocol.wire import Line
 from kqq.tui.chat import Chat
+from kqq.tui.help import Place
 from kqq.tui.wire_pane import (
     MOST_KEPT,
     WireLog,
@@ -54,6 +55,11 @@ def a_log(*lines: str) -> WireLog:
     for line in lines:
         log.add(line[0], Line(line[2:]))
     return log
+
+
+def where(pane: WirePane) -> Place | None:
+    """Return where the keys go; mypy would take the property to stay as it was."""
+    return pane.place
 
 
 def shown(pane: WirePane) -> str:
@@ -112,8 +118,15 @@ async def test_each_field_is_told_of() -> None:
         assert pane.rows.has_focus
         await pilot.press("enter")
         assert pane.fields.has_focus
-        await pilot.press("enter")  # nothing more to choose there
+        await pilot.click(pane.fields, offset=(3, 1))
         assert pane.fields.has_focus
+        assert pane.fields.cursor == 1
+        await pilot.press("enter")
+        assert pane.detail.has_focus
+        await pilot.press("left")
+        assert pane.fields.has_focus
+        await pilot.press("left")
+        assert pane.rows.has_focus
 
 
 async def test_secrets_are_never_seen() -> None:
@@ -233,6 +246,53 @@ async def test_it_fits(size: tuple[int, int]) -> None:
         assert "CLTMSG" in seen_in(pane.rows)
         assert "VER" in seen_in(pane.fields)
         assert all(len(line) <= size[0] for line in seen(pane.app))
+
+
+@pytest.mark.parametrize("size", [(40, 15), (80, 24), (120, 24)])
+async def test_a_field_can_be_read_in_full(size: tuple[int, int]) -> None:
+    """Where there is little room the detail comes with the cursor, and has all of it if wanted."""
+    pane = WirePane(a_log(f"> {SAY}"), id="wire")
+    async with Heard(pane).run_test(size=size) as pilot:
+        pane.refresh_lines()
+        pane.rows.focus()
+        await pilot.pause()
+        assert where(pane) == Place.WIRE
+        assert not pane.detail.display
+        await pilot.press("right", "down", "down", "down")
+        await until(pilot, lambda: "(seq)" in seen_in(pane.detail), "the name")
+        assert "SEQ" in seen_in(pane.fields)
+        assert where(pane) == Place.WIRE_FIELDS
+        await pilot.press("right")
+        assert where(pane) == Place.WIRE_DETAIL
+        await until(pilot, lambda: not pane.fields.display, "room")
+        read = seen_in(pane.detail)
+        await pilot.press("end")
+        await until(
+            pilot,
+            lambda: pane.detail.scroll_offset.y == pane.detail.max_scroll_y,
+            "the end",
+        )
+        read = " ".join((read + " " + seen_in(pane.detail)).split())
+        field = explain(Line(SAY)).fields[3]
+        for words in (field.meaning, "= 204", "three or more", *field.evidence):
+            assert words in read
+        await pilot.press("right")  # there is nothing further on
+        assert where(pane) == Place.WIRE_DETAIL
+        await pilot.press("left")
+        assert where(pane) == Place.WIRE_FIELDS
+        await until(pilot, lambda: "SEQ" in seen_in(pane.fields), "the fields")
+        await pilot.press("left")
+        assert where(pane) == Place.WIRE
+
+
+async def test_without_lines_there_is_no_field_to_read() -> None:
+    """The keys stay where they are."""
+    pane = WirePane(WireLog(Clock()), id="wire")
+    async with Heard(pane).run_test(size=(80, 24)) as pilot:
+        pane.refresh_lines()
+        pane.rows.focus()
+        await pilot.press("right", "right", "enter")
+        assert where(pane) == Place.WIRE_FIELDS
 
 
 def test_halves_belong_together() -> None:

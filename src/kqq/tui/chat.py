@@ -50,7 +50,8 @@ Watch = Callable[[str, Line], None]
 _PAUSE = 0.05  # seconds between two drawings, at least; more where drawing takes long
 _PATIENCE = 4  # drawing gets at most one part in so many of the time
 _MOST_TOLD, _TOLD_WITHIN = 4, 6.0  # notes at once, so that nobody can flood us with them
-_WIDE, _BROAD, _HIGH = 70, 100, 20  # columns for two panes and for more, rows for margins
+_WIDE, _BROAD = 70, 100  # columns for two panes and for more
+_MIDDLE, _HIGH = 20, 32  # rows for margins, and for the wire below a conversation
 _NOTE_CELLS, _NAME_CELLS = 200, 40
 
 
@@ -82,6 +83,7 @@ class Chat(App[int]):
     ]
     VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [  # type: ignore[misc]
         (0, "-low"),
+        (_MIDDLE, "-middle"),
         (_HIGH, "-high"),
     ]
 
@@ -298,7 +300,7 @@ class Chat(App[int]):
     def _tell_answer(self, uin: int, text: str, *, is_accepted: bool) -> None:
         if is_accepted:
             told = tr("{name} is your friend now.")
-        elif text:
+        elif text.strip():
             told = tr("{name} does not want to be your friend: {reason}")
         else:
             told = tr("{name} does not want to be your friend.")
@@ -381,11 +383,15 @@ class Chat(App[int]):
         self.friends.show(state)
         self.talk.show(state, self.today)
         self.wire_pane.refresh_lines()
-        place = Place.WIRE if self.wire_pane.has_focus_within else Place.FRIENDS
-        place = Place.FIELD if self.talk.composer.has_focus else place
-        self.base.query_one(KeyBar).show(hints(place))
+        self.base.query_one(KeyBar).show(hints(self._place()))
         self._drawn_at = time.monotonic()
         self._drawing_took = self._drawn_at - began
+
+    def _place(self) -> Place:
+        """Return where the keys go."""
+        if self.talk.composer.has_focus:
+            return Place.FIELD
+        return self.wire_pane.place or Place.FRIENDS
 
     def _draw_connection(self) -> None:
         seconds = None if self._again_at is None else self._again_at - self._now()
@@ -514,6 +520,14 @@ class Chat(App[int]):
         else:
             self.friends.roster.focus()
         self.draw_soon()
+
+    def action_wire_lines(self) -> None:
+        """Go to the lines."""
+        self.wire_pane.action_go_to_lines()
+
+    def action_wire_detail(self) -> None:
+        """Go to all that is known of a field."""
+        self.wire_pane.action_go_to_detail()
 
     def action_wire_fields(self) -> None:
         """Go to the fields of the line."""

@@ -55,7 +55,7 @@ class ConversationView(ScrollView, can_focus=False):
         self._today = date.min
         self._lines: list[Content] = []
         self._places: dict[str, tuple[int, int]] = {}  # first line and height of each message
-        self._width = 0
+        self._width = self._height = 0
         self._cache: LRUCache[tuple[Message, int, bool], list[Content]] = LRUCache(4096)
 
     @property
@@ -99,7 +99,10 @@ class ConversationView(ScrollView, can_focus=False):
     def on_resize(self) -> None:
         """Lay out in another width, and stay at the end if one was there."""
         width = self.scrollable_content_region.width
-        follows = self.is_at_end or width != self._width
+        height = self.scrollable_content_region.height
+        was_at_end = self.scroll_offset.y + self._height >= self.virtual_size.height
+        follows = self.is_at_end or was_at_end or width != self._width
+        self._height = height
         if width != self._width:
             self._lay_out()
         if follows and self._shown.sought in self._places:

@@ -12,6 +12,13 @@ class Place(Enum):
     FRIENDS = "friends"
     FIELD = "field"
     WIRE = "wire"
+    WIRE_FIELDS = "wire fields"
+    WIRE_DETAIL = "wire detail"
+
+    @property
+    def is_wire(self) -> bool:
+        """Whether it is a part of the wire."""
+        return self in (Place.WIRE, Place.WIRE_FIELDS, Place.WIRE_DETAIL)
 
 
 def hints(place: Place) -> list[tuple[str, str, str]]:
@@ -27,20 +34,33 @@ def hints(place: Place) -> list[tuple[str, str, str]]:
         ],
         Place.WIRE: [
             ("→", tr("fields"), "app.wire_fields"),
-            ("Esc", tr("close"), "app.wire"),
+        ],
+        Place.WIRE_FIELDS: [
+            ("←", tr("lines"), "app.wire_lines"),
+            ("→", tr("in full"), "app.wire_detail"),
+        ],
+        Place.WIRE_DETAIL: [
+            ("←", tr("fields"), "app.wire_fields"),
         ],
     }
+    always = [("F1", tr("keys"), "app.keys"), ("Ctrl+P", tr("all"), "app.commands")]
+    if place.is_wire:
+        further = [
+            ("Esc", tr("close"), "app.wire"),
+            ("C", tr("copy"), "app.wire_copy"),
+        ]
+    else:
+        further = [
+            ("F2", tr("wire"), "app.wire"),
+            ("Ctrl+N", tr("add"), "app.add_friend")
+            if place is Place.FRIENDS
+            else ("Ctrl+J", tr("new line"), "app.new_line"),
+            ("F3", tr("search"), "app.find_messages"),
+        ]
     return [
         *here[place],
-        ("F1", tr("keys"), "app.keys"),
-        ("Ctrl+P", tr("all"), "app.commands"),
-        ("F2", tr("wire"), "app.wire"),
-        {
-            Place.FRIENDS: ("Ctrl+N", tr("add"), "app.add_friend"),
-            Place.FIELD: ("Ctrl+J", tr("new line"), "app.new_line"),
-            Place.WIRE: ("C", tr("copy"), "app.wire_copy"),
-        }[place],
-        ("F3", tr("search"), "app.find_messages"),
+        *always,
+        *further,
         ("Ctrl+T", tr("status"), "app.status"),
         ("Ctrl+Q", tr("quit"), "app.quit"),
     ]
@@ -91,7 +111,7 @@ def every_key() -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:
             tr("Wire"),
             [
                 ("↑ ↓", tr("another line; at the end it follows")),
-                ("→ ←", tr("to the fields, to the lines")),
+                ("→ ←", tr("to the fields, to all of one; back")),
                 ("C", tr("copy the line, without secrets")),
             ],
         ),

@@ -3,7 +3,7 @@
 from textual.content import Content
 from textual.theme import Theme
 
-from kqq.client.state import Person
+from kqq.client.state import Person, State
 from kqq.protocol import SYSTEM_ACCOUNT, Status
 from kqq.words import display_name, one_line, status_mark, tr
 
@@ -105,6 +105,11 @@ _STATUS_STYLES = {
 def mark(status: int) -> Content:
     """Return the sign of a status; its shape tells as much as its colour."""
     return Content.styled(status_mark(status), status_style(status))
+
+
+def mark_in(state: State, person: Person) -> Content:
+    """Return the sign of somebody's status; while there is no connection it is not known."""
+    return mark(person.status if state.is_online else Status.OFFLINE)
 
 
 def status_style(status: int) -> str:

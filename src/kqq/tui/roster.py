@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from kqq.client.state import Person, State
 from kqq.protocol import Status
-from kqq.tui.look import mark, name_in, name_of
+from kqq.tui.look import mark_in, name_in, name_of
 from kqq.tui.rows import Rows
 from kqq.words import status_word, tr
 
@@ -107,16 +107,17 @@ class Roster(Rows):
         if unread:
             count = str(unread) if unread <= _MOST_SHOWN else f"{_MOST_SHOWN}+"
             badge = Content.styled(f" {count} ", "$badge-text on $badge bold")
-        elif person.status not in _PLAIN:
+        elif self._state.is_online and person.status not in _PLAIN:
             badge = Content.styled(status_word(person.status), "$quiet")
         is_open = person.uin == self.talking_to
         name = name_in(person, max(width - 5 - badge.cell_length, 2))
         gap = max(width - 4 - cell_len(name) - badge.cell_length, 1)
-        style = "$faint" if person.status in _AWAY_FROM_HERE else ""
+        is_here = self._state.is_online and person.status not in _AWAY_FROM_HERE
+        style = "" if is_here else "$faint"
         style = "bold" if unread or is_open else style
         return Content.assemble(
             ("▌" if is_open else " ", "$primary"),
-            mark(person.status),
+            mark_in(self._state, person),
             " ",
             (name, style) if style else name,
             " " * gap,
@@ -131,11 +132,14 @@ class Roster(Rows):
             ]
         here = [one for one in everybody if one.status not in _AWAY_FROM_HERE]
         away = [one for one in everybody if one.status in _AWAY_FROM_HERE]
+        if not state.is_online:  # who is there now, nobody knows
+            here, away = [], [*here, *away]
         rows: list[_Row] = []
         if state.requests and not sought:
             rows.append(_Heading(tr("Want to be friends"), len(state.requests)))
             rows += map(_Wish, state.requests)
-        for heading, people in ((tr("Online"), here), (tr("Offline"), away)):
+        not_here = tr("Offline") if state.is_online else tr("Friends")
+        for heading, people in ((tr("Online"), here), (not_here, away)):
             if people:
                 rows += [*([_Gap()] if rows else []), _Heading(heading, len(people)), *people]
         return rows

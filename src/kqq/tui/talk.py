@@ -16,7 +16,7 @@ from kqq.client.state import Conversation, Person, State
 from kqq.protocol import SYSTEM_ACCOUNT
 from kqq.tui.composer import Composer
 from kqq.tui.conversation import ConversationView, Shown
-from kqq.tui.look import mark, name_in, name_of
+from kqq.tui.look import mark_in, name_in, name_of
 from kqq.words import status_word, tr
 
 
@@ -155,13 +155,13 @@ class TalkPane(Vertical):
         width = max(self.size.width - 4, 10)
         uin = str(person.uin)
         name = name_in(person, max(width - len(uin) - 20, 8))
-        title = Content.assemble(mark(person.status), " ", (name, "bold"))
+        title = Content.assemble(mark_in(state, person), " ", (name, "bold"))
         if name != uin:
             title += Content.styled(f"  {uin}", "$quiet")
-        if person.uin == SYSTEM_ACCOUNT:
+        if person.uin == SYSTEM_ACCOUNT or not state.is_online:
             more = ""
         elif not person.is_friend:
-            more = tr("not your friend") if state.is_online else ""
+            more = tr("not your friend")
         else:
             more = status_word(person.status)
         if self.is_excerpt:

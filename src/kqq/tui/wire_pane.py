@@ -19,6 +19,7 @@ from textual.widgets import Static
 from kqq.protocol.evidence import CONFIDENCE, SOURCES
 from kqq.protocol.explain import ExplainedField, Explanation, explain
 from kqq.protocol.wire import Line, show
+from kqq.tui.help import Place
 from kqq.tui.rows import Rows
 from kqq.tui.text import time_of_day
 from kqq.words import one_line, printable, tr
@@ -184,6 +185,12 @@ class WireRows(Rows):
 class FieldRows(Rows):
     """The fields of one line."""
 
+    # A click chooses a field, too, but the keys are to stay here then.
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", show=False)]
+
+    class Opened(Message):
+        """All that is known of the field under the cursor is to be read."""
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id)
         self.fields: Sequence[ExplainedField] = ()
@@ -193,6 +200,15 @@ class FieldRows(Rows):
         self.fields = fields
         self.set_reactive(Rows.cursor, None)
         self.changed()
+
+    def action_open(self) -> None:
+        """Go on to all that is known of the field."""
+        self.post_message(self.Opened())
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view: there are fewer rows beside the detail."""
+        super().on_resize()
+        self.watch_cursor()
 
     def count(self) -> int:
         """Return how many fields there are."""
@@ -221,8 +237,8 @@ class WirePane(Vertical):
     """The wire beside the chat: lines, the fields of one, and all that is known of one field."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,enter", "go_to_fields", show=False),
-        Binding("left", "go_to_lines", show=False),
+        Binding("right", "go_on", show=False),
+        Binding("left", "go_back", show=False),
         Binding("c", "copy", show=False),
     ]
 
@@ -247,7 +263,7 @@ class WirePane(Vertical):
             with VerticalScroll(id="wire-raw-box", can_focus=False):
                 yield Static(id="wire-raw", markup=False)
             yield FieldRows(id="wire-fields")
-            with VerticalScroll(id="wire-detail-box", can_focus=False):
+            with VerticalScroll(id="wire-detail-box"):
                 yield Static(id="wire-detail", markup=False)
 
     def on_mount(self) -> None:
@@ -265,6 +281,20 @@ class WirePane(Vertical):
         """The list of fields."""
         return self.query_one(FieldRows)
 
+    @property
+    def detail(self) -> VerticalScroll:
+        """All that is known of one field; it scrolls."""
+        return self.query_one("#wire-detail-box", VerticalScroll)
+
+    @property
+    def place(self) -> Place | None:
+        """Which part of the pane the keys go to, None if it is elsewhere."""
+        if self.detail.has_focus:
+            return Place.WIRE_DETAIL
+        if self.fields.has_focus:
+            return Place.WIRE_FIELDS
+        return Place.WIRE if self.has_focus_within else None
+
     def refresh_lines(self) -> None:
         """Show the lines that are kept now, if anybody can see them."""
         if not self.display:
@@ -275,9 +305,37 @@ class WirePane(Vertical):
         if not count:
             self.query_one("#wire-head", Static).update(Content(tr("Nothing was said yet.")))
 
+    def action_go_on(self) -> None:
+        """From the lines to the fields, and on to all that is known of one."""
+        if self.place is Place.WIRE:
+            self.action_go_to_fields()
+        else:
+            self.action_go_to_detail()
+
+    def action_go_back(self) -> None:
+        """From a field in full to the fields, and on to the lines."""
+        if self.place is Place.WIRE_DETAIL:
+            self.action_go_to_fields()
+        else:
+            self.action_go_to_lines()
+
     def action_go_to_fields(self) -> None:
         """Move among the fields."""
         self.fields.focus()
+
+    @on(FieldRows.Opened)
+    def action_go_to_detail(self) -> None:
+        """Read all of the field under the cursor; where there is little room it has all of it."""
+        if self.fields.cursor is not None:
+            self.detail.focus()
+
+    def on_descendant_focus(self) -> None:
+        """Give the room to the part that has the keys."""
+        self.set_class(self.screen.focused is self.detail, "-in-full")
+
+    def on_descendant_blur(self) -> None:
+        """Share it again; the part that has the keys now may have said so before."""
+        self.set_class(self.screen.focused is self.detail, "-in-full")
 
     def action_go_to_lines(self) -> None:
         """Move among the lines."""
@@ -352,6 +410,7 @@ class WirePane(Vertical):
             detail = _detail(rows.fields[rows.cursor])
             raw = _with_part_marked(self._explained, rows.cursor, is_last=is_last)
         self.query_one("#wire-detail", Static).update(detail)
+        self.detail.scroll_home(animate=False)
         self.query_one("#wire-raw", Static).update(raw)
 
 
