@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from kqq.language import LOCALE, Language, language, tr, tr_n, use_language
+from kqq.language import LOCALE, Language, _catalogue, language, tr, tr_n, use_language
 from test_architecture import load
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +26,7 @@ def nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     use_language(None)
+    _catalogue.cache_clear()
     yield
     use_language(None)
 

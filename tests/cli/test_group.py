@@ -17,6 +17,7 @@ from kqq import __version__
 from kqq.cli import main
 from kqq.cli.group import (
     ask_password,
+    confirm,
     counted,
     is_option,
     moment,
@@ -380,3 +381,32 @@ def _asked(*options: str, typed: str = "", **env: str) -> str:
         ask, options, input=typed, env={"KQQ_PASSWORD": None, **env}, catch_exceptions=False
     )
     return asked[0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "told"),
+    [("y\n", 0, "sure"), ("n\n", 1, "Aborted!"), ("", 2, "--yes deletes without asking")],
+)
+def test_a_question_wants_a_yes(typed: str, code: int, told: str) -> None:
+    """Anything else does nothing, and where nobody can answer it is said how to go on."""
+
+    @click.command()
+    def ask() -> None:
+        confirm("Are you sure?")
+        click.echo("sure")
+
+    result = CliRunner().invoke(ask, input=typed)
+    assert result.exit_code == code
+    assert told in result.output
+
+
+def test_ctrl_c_at_a_question_at_a_terminal_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody needs to be told of --yes then."""
+
+    def interrupted(_words: str, *, err: bool) -> bool:
+        raise click.Abort
+
+    monkeypatch.setattr("kqq.cli.group.click.confirm", interrupted)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    with pytest.raises(click.Abort):
+        confirm("Are you sure?")
