@@ -19,6 +19,7 @@ PARENTS = {
     "TimedOut": "KQQError",
     "DiscoveryError": "KQQError",
     "PlayError": "KQQError",
+    "CaptureError": "KQQError",
     "AccountError": "KQQError",
     "ConfigError": "KQQError",
     "UnexpectedReply": "ProtocolError",

@@ -15,6 +15,7 @@
     ├── TimedOut                    the answer did not come in time
     ├── DiscoveryError              a server-config document cannot be used
     ├── PlayError                   a transcript cannot be read
+    ├── CaptureError                a capture cannot be read, or cannot be made
     ├── AccountError                an account cannot be as it was asked for
     ├── ConfigError                 a setting or an address cannot be used
     ├── StoreError                  the database cannot be used
@@ -98,6 +99,10 @@ class DiscoveryError(KQQError):
 
 class PlayError(KQQError):
     """A transcript (`.kqq`) cannot be read; the message names the line and what is allowed."""
+
+
+class CaptureError(KQQError):
+    """A capture cannot be read at all, or the system's tools for capturing fail; says why."""
 
 
 class AccountError(KQQError):

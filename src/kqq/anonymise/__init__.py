@@ -1,0 +1,1 @@
+"""Captures, logs and plays without the people in them."""

@@ -1,0 +1,1 @@
+"""`kqq anonymise`: captures that can be shown to others."""

@@ -1,0 +1,1 @@
+"""`kqq conformance`: the published suite, run against any server."""

@@ -1,0 +1,1 @@
+"""`kqq diagram` and `kqq report`: what was said, as pictures."""

@@ -1,0 +1,1 @@
+"""`kqq dissector`: the protocol for Wireshark."""

@@ -1,0 +1,1 @@
+"""`kqq infer`: a protocol nobody knows, guessed from its lines."""

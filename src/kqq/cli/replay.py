@@ -1,0 +1,1 @@
+"""`kqq replay`, `kqq record` and `kqq mock`: plays, performed with other servers."""

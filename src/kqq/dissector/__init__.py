@@ -1,0 +1,1 @@
+"""The protocol for Wireshark, made from the catalogue."""
