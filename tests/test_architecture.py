@@ -217,7 +217,9 @@ def test_every_request_is_handled() -> None:
 def test_every_request_is_in_a_play(command: str) -> None:
     """Whoever adds a handler writes a play that shows it."""
     plays = "\n".join(
-        path.read_text(encoding="utf-8") for path in (ROOT / "tests/scenarios").glob("*.kqq")
+        path.read_text(encoding="utf-8")
+        for folder in ("src/kqq/conformance/suite/plays", "tests/scenarios")
+        for path in (ROOT / folder).glob("*.kqq")
     )
     assert re.search(rf"^\w+ > .*\bCMD={command}\b", plays, re.MULTILINE | re.IGNORECASE)
 
