@@ -1,11 +1,10 @@
-"""The vectors of `lines.jsonl`, read for the tests; README.md says what they hold."""
+"""The vectors of the published suite, read for the tests; its README.md says what they hold."""
 
-import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from kqq.conformance.published import vectors
 from kqq.protocol import Line, Role
 
 _SECRET = re.compile(r"(?:^|&)(?:PS|SG|SSG)=([^&]*)")
@@ -59,7 +58,6 @@ def _vector(row: dict[str, Any]) -> Vector:
     )
 
 
-_TEXT = Path(__file__).with_name("lines.jsonl").read_text(encoding="utf-8")
-VECTORS = [_vector(json.loads(row)) for row in _TEXT.split("\n") if row]
+VECTORS = [_vector(row) for row in vectors()]
 READABLE = [vector for vector in VECTORS if vector.problems is None]
 UNREADABLE = [vector for vector in VECTORS if vector.problems is not None]
