@@ -1,17 +1,23 @@
-"""Make the pictures of the chat: an evening in May 2014, played on a server in memory.
+"""Make the pictures of the documents: an evening in May 2014, in the chat and on the wire.
+
+The chat is played on a server in memory; a capture of that evening, which `kqq diagram` and
+`kqq report` draw, is written packet by packet.
 
 All chance comes from one seed and all times are set, so that the files are the same each time.
 """
 
 import asyncio
+import hashlib
 import html
+import io
+import itertools
 import os
 import random
 import re
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,9 +25,45 @@ from typing import Any
 from rich.cells import split_graphemes
 from textual.pilot import Pilot
 
+from kqq.capture.events import End
+from kqq.capture.sources import read_file
+from kqq.capture.writing import Dialogue, PcapWriter
+from kqq.charts.figures import Figures
+from kqq.charts.page import report_page
+from kqq.charts.sequence import sequence
+from kqq.charts.svg import sequence_svg
 from kqq.client.client import AskCaptcha, Client
 from kqq.client.messenger import Messenger
-from kqq.protocol import Status
+from kqq.protocol import (
+    V1_1,
+    AddToList,
+    CaptchaAnswer,
+    CaptchaChallenge,
+    CltMsg,
+    CltMsgReply,
+    Failure,
+    GetMsgEx,
+    GetMsgExReply,
+    Login,
+    LoginReply,
+    Logout,
+    LogoutReply,
+    Message,
+    QueryStat,
+    QueryStat2,
+    QueryStat2Reply,
+    QueryStatReply,
+    Request,
+    ServerMsg,
+    SimpleInfo2,
+    SimpleInfo2Reply,
+    Status,
+    UpdateStat,
+    encode,
+    http_request,
+    http_response,
+)
+from kqq.server.picture import draw
 from kqq.testing import PASSWORD, Town
 from kqq.tui import ChatApp
 from kqq.tui.chat import Watch
@@ -194,12 +236,154 @@ async def captcha() -> str:
         return await drawn(app, pilot)
 
 
-PICTURES = {
+# --- the same evening on the wire ----------------------------------------------------------------
+
+ANNA, BOBO, BOB, YU = 10001, 10002, 10003, 10004  # numbers in the capture
+SERVER = "198.51.100.7"
+MD5 = hashlib.md5(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
+
+
+class Wire:
+    """A capture in the making: lines over TCP, and lines posted over HTTP."""
+
+    def __init__(self) -> None:
+        self.file = io.BytesIO()
+        self.write = PcapWriter(self.file).write
+        self.time = EVENING
+        self.ports = itertools.count(40001)
+
+    def talk(self, host: str, port: int = 14000) -> Dialogue:
+        """Open a connection."""
+        talk = Dialogue(self.write, End(host, next(self.ports)), End(SERVER, port))
+        talk.open(self.time, delay=0.004)
+        self.time += 0.02
+        return talk
+
+    def say(self, talk: Dialogue, message: Message | bytes, took: float = 0.03) -> None:
+        """Send a line and let time pass; who sends it is told by what it is."""
+        is_request = isinstance(message, Request | bytes)
+        raw = message if isinstance(message, bytes) else encode(message)
+        talk.say(0 if is_request else 1, self.time, raw + b"\r\n")
+        self.time += took
+
+    def post(self, host: str, request: Message | bytes, answer: Message, took: float) -> None:
+        """Post a line, as clients do that have no socket, and get the answer."""
+        talk = self.talk(host, 80)
+        raw = request if isinstance(request, bytes) else encode(request)
+        talk.say(0, self.time, http_request(SERVER, 80, raw))
+        talk.say(1, self.time + took, http_response(encode(answer)))
+        talk.close(self.time + took + 0.01)
+        self.time += took + 0.02
+
+
+def capture() -> bytes:
+    """The evening as a capture: Anna over TCP, 小波 over HTTP."""
+    wire = Wire()
+    anna = wire.talk("192.0.2.10")
+    login = Login(
+        seq="200",
+        uin=ANNA,
+        password_md5=MD5,
+        login_status=0,
+        licence="812822641C978097",
+        device="QU7YM68W72T5EJZF",
+        cookie="",
+    )
+    wire.say(anna, login, 0.061)
+    letters = draw("K3PX", random.Random(10001).randbytes)
+    wire.say(anna, CaptchaChallenge(seq="200", uin=ANNA, image=letters), 8.3)
+    wire.say(anna, CaptchaAnswer(seq="201", uin=ANNA, letters="K3PX"), 0.083)
+    signed_in = LoginReply(
+        seq="201", uin=ANNA, result=0, heartbeat=60, lifetime=300, sg="5A" * 32, ssg="42"
+    )
+    wire.say(anna, signed_in)
+    wire.say(anna, SimpleInfo2(seq="202", uin=ANNA), 0.044)
+    friends = (BOBO, BOB, YU)
+    names = ("小波", "Bob", "林小雨")
+    wire.say(
+        anna,
+        SimpleInfo2Reply(
+            seq="202",
+            uin=ANNA,
+            next_page=65535,
+            entries=3,
+            numbers=friends,
+            faces=(3, 0, 9),
+            nicks=names,
+        ),
+    )
+    wire.say(anna, QueryStat2(seq="203", uin=ANNA), 0.039)
+    statuses = (20, 10, 30)
+    wire.say(
+        anna,
+        QueryStat2Reply(seq="203", uin=ANNA, last=1, entries=3, statuses=statuses, numbers=friends),
+        12.4,
+    )
+    first = Login(seq="1", uin=BOBO, head=V1_1, password_md5=MD5, licence="9326B87B234E7235")
+    hello = LoginReply(seq="1", uin=BOBO, result=0, heartbeat=60, lifetime=300)
+    wire.post("203.0.113.5", first, hello, 0.142)
+    who = QueryStat(seq="2", uin=BOBO, head=V1_1)
+    there = QueryStatReply(
+        seq="2",
+        uin=BOBO,
+        faces=(6,),
+        last=1,
+        entries=1,
+        statuses=(10,),
+        numbers=(ANNA,),
+        nicks=("Anna",),
+    )
+    wire.post("203.0.113.5", who, there, 0.117)
+    wire.say(anna, UpdateStat(seq="1400065221", uin=ANNA, status=10, number=BOBO), 105.0)
+    invitation = "今晚去看电影吗？《大话西游》重映，七点半。"
+    wire.say(anna, CltMsg(seq="204", uin=ANNA, to=BOBO, text=invitation), 0.052)
+    wire.say(anna, CltMsgReply(seq="204", uin=ANNA), 2.6)
+    poll = GetMsgEx(seq="3", uin=BOBO, head=V1_1)
+    waiting = GetMsgExReply(
+        seq="3", uin=BOBO, count=1, types=(9,), numbers=(ANNA,), texts=(invitation,)
+    )
+    wire.post("203.0.113.5", poll, waiting, 0.121)
+    wire.time += 19.0
+    answer = "好啊！I have never seen it on a big screen."
+    said = encode(CltMsg(seq="4", uin=BOBO, head=V1_1, to=ANNA, text=answer))
+    wire.post("203.0.113.5", b"\x00\x5c" + said, CltMsgReply(seq="4", uin=BOBO), 0.133)
+    pushed = ServerMsg(seq="1400065353", uin=ANNA, sender=BOBO, text=answer)
+    wire.say(anna, pushed, 31.0)
+    wire.say(anna, AddToList(seq="205", uin=ANNA, number=10999), 0.048)
+    wire.say(anna, Failure(seq="205", uin=ANNA, name="ADDTOLIST", res=5), 14.0)
+    wire.say(anna, UpdateStat(seq="1400065399", uin=ANNA, status=50, number=YU), 40.0)
+    wire.say(anna, Logout(seq="206", uin=ANNA), 0.037)
+    wire.say(anna, LogoutReply(seq="206", uin=ANNA), 0.2)
+    anna.close(wire.time)
+    return wire.file.getvalue()
+
+
+async def evening_capture() -> bytes:
+    """The capture itself, to try the commands with."""
+    return capture()
+
+
+async def diagram() -> str:
+    """The capture as a sequence diagram."""
+    chart = sequence(read_file(io.BytesIO(capture())), title="An evening in May 2014")
+    return sequence_svg(chart)
+
+
+async def report() -> str:
+    """The capture as a page."""
+    figures = Figures().take_all(read_file(io.BytesIO(capture())))
+    return "".join(report_page(figures, title="An evening in May 2014"))
+
+
+PICTURES: dict[str, Callable[[], Awaitable[str | bytes]]] = {
     "chat.svg": chat,
     "chat-light.svg": light,
     "chat-narrow.svg": narrow,
     "chat-wire.svg": wire,
     "chat-captcha.svg": captcha,
+    "evening.pcap": evening_capture,
+    "diagram.svg": diagram,
+    "report.html": report,
 }
 
 
@@ -236,6 +420,10 @@ def _in_columns(found: re.Match[str]) -> str:
     return "".join(parts)
 
 
+async def _made(name: str) -> str | bytes:
+    return await PICTURES[name]()
+
+
 def main() -> None:
     os.environ["TZ"] = "Asia/Shanghai"
     time.tzset()
@@ -246,7 +434,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         os.environ["XDG_CACHE_HOME"] = cache
         for name in wanted:
-            (FOLDER / name).write_text(asyncio.run(PICTURES[name]()), encoding="utf-8")
+            made = asyncio.run(_made(name))
+            (FOLDER / name).write_bytes(made if isinstance(made, bytes) else made.encode())
             print(f"wrote docs/pictures/{name}")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from fuzzing import Target
+from kqq.anonymise.files import anonymise
 from kqq.capture.events import Data, End, Lost, Note, Said
 from kqq.capture.formats import said_object
 from kqq.capture.frames import Segment
@@ -15,10 +16,19 @@ from kqq.capture.packets import PacketReader
 from kqq.capture.sources import read_file, read_streams
 from kqq.capture.streams import Reassembly, StreamEvent
 from kqq.capture.writing import Link
+from kqq.charts.figures import Figures
+from kqq.charts.mermaid import sequence_mermaid
+from kqq.charts.page import report_page
+from kqq.charts.sequence import sequence
+from kqq.charts.svg import sequence_svg
+from kqq.charts.text import sequence_lines
+from kqq.infer.against import compare
+from kqq.infer.inference import infer
 from kqq.protocol import Line, PostReader, ResponseReader, Role, decode, encode, http_request
 from kqq.protocol.explain import explain
 from kqq.protocol.schema import Message
 from kqq.protocol.transcript import parse_play
+from kqq.proxy.framing import Cutter
 from making import Making
 
 ROOT = Path(__file__).parent
@@ -69,10 +79,16 @@ def packets(data: bytes) -> object:
 
 
 def _fed(feed: Callable[[bytes], Iterable[object]], data: bytes) -> Iterator[object]:
-    """Feed bytes in pieces of changing length."""
+    """Feed bytes in pieces."""
+    for piece in _pieces(data):
+        yield from feed(piece)
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Cut bytes into pieces of changing length."""
     at, size = 0, 1
     while at < len(data):
-        yield from feed(data[at : at + size])
+        yield data[at : at + size]
         at += size
         size = size % 67 + 1
 
@@ -168,6 +184,49 @@ def plays(data: bytes) -> object:
     return sorted({one.verb for one in parse_play(data.decode("utf-8", "replace")).statements})
 
 
+def pictures(data: bytes) -> object:
+    """A file, drawn: a chart in each form, and a page."""
+    items = list(read_file(io.BytesIO(data)))
+    chart = sequence(items, most=20)
+    for drawn in (sequence_svg(chart), sequence_mermaid(chart), *sequence_lines(chart)):
+        drawn.encode()
+    page = "".join(report_page(Figures(most=50).take_all(items), title="a page"))
+    page.encode()
+    return _kinds(items)
+
+
+def guesses(data: bytes) -> object:
+    """A file, as if nobody knew the protocol."""
+    findings = infer(read_streams(io.BytesIO(data)), budget=50_000)
+    compare(findings)
+    return len(findings.kinds)
+
+
+def anonymised(data: bytes) -> object:
+    """A file without the people in it; what is left can be read as well as before."""
+    out = io.BytesIO()
+    anonymise(io.BytesIO(data), out, bytes(16))
+    return _kinds(read_file(io.BytesIO(out.getvalue())))
+
+
+def passing(data: bytes) -> object:
+    """What goes through the proxy: byte for byte the same, however it comes."""
+    seen = []
+    for role in Role:
+        cutter = Cutter(role)
+        pieces = [piece for one in _pieces(data) for piece in cutter.feed(one)]
+        if len(data) % 3 == 0:
+            pieces += cutter.flush()
+        pieces += cutter.end()
+        assert b"".join(piece.raw for piece in pieces) == data
+        whole = [piece for piece in pieces if piece.line is not None and not piece.is_late]
+        for piece in whole:
+            assert piece.line is not None
+            piece.with_line(piece.line)
+        seen.append((cutter.over, len(whole).bit_length()))
+    return seen
+
+
 # --- what to begin with --------------------------------------------------------------------------
 
 
@@ -213,18 +272,26 @@ def _posts() -> list[bytes]:
 
 
 TARGETS: dict[str, Target] = {
+    "anonymised": anonymised,
     "capture": capture,
+    "guesses": guesses,
     "lines": lines,
     "packets": packets,
+    "passing": passing,
+    "pictures": pictures,
     "plays": plays,
     "posts": posts,
     "segments": segments,
     "streams": streams,
 }
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
+    "anonymised": files,
     "capture": files,
+    "guesses": files,
     "lines": lambda: list(SAID),
     "packets": captures,
+    "passing": lambda: [b"".join(SAID), *_posts()],
+    "pictures": files,
     "plays": _plays,
     "posts": _posts,
     "segments": lambda: [bytes(range(64)), bytes([0, 49, 1, 30] * 20)],
