@@ -43,6 +43,9 @@ MAY_IMPORT = {
     },
     "kqq.proxy": {
         "kqq.proxy",
+        "kqq.client",
+        "kqq.tui",
+        "kqq.charts",
         "kqq.plays",
         "kqq.capture",
         "kqq.protocol",

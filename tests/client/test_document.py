@@ -1,10 +1,8 @@
 """The server-config document: the real one, what may become of it, and what is none."""
 
 import gzip
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,15 +10,11 @@ from hypothesis import strategies as st
 
 from kqq.client import Address
 from kqq.client.document import SmsService, Update, read_config
+from kqq.conformance.published import vectors
 from kqq.errors import DiscoveryError
 from kqq.protocol import Line, Role, ServerConfig, decode, encode
 
-VECTORS = Path(__file__).parent.parent / "vectors" / "lines.jsonl"
-REAL = next(
-    line["line"]
-    for line in map(json.loads, VECTORS.read_text(encoding="utf-8").splitlines())
-    if line["line"].startswith("SERERCONFIG_NUM=5&")
-)
+REAL = next(line["line"] for line in vectors() if line["line"].startswith("SERERCONFIG_NUM=5&"))
 """The document of 2014 (SEED)."""
 ADDRESSES = [
     Address("58.60.12.177", 14000),

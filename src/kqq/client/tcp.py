@@ -117,6 +117,46 @@ def make_trust(ca_file: Path | None = None, *, insecure: bool = False) -> ssl.SS
     return context
 
 
+async def open_streams(
+    address: Address,
+    *,
+    trust: ssl.SSLContext | None = None,
+    timeout: float = CONNECT_TIME,  # noqa: ASYNC109  # it is told in words when it is over
+    limit: int = _READ,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect, and shake hands if the scheme says TLS; the reader holds twice `limit` bytes.
+
+    `trust` says whom to trust then (see `make_trust`), None those that the system trusts. Raises
+    ConnectionLost with the reason if that fails within `timeout` seconds, ConfigError if the
+    address can be none.
+    """
+    tls = (trust or make_trust()) if address.is_tls else None
+    try:
+        async with asyncio.timeout(timeout):
+            return await asyncio.open_connection(
+                address.host,
+                address.port,
+                limit=limit,
+                happy_eyeballs_delay=_NEXT_ADDRESS_TIME,
+                ssl=tls,
+                # as certificates have it: without a zone
+                server_hostname=address.host.partition("%")[0].rstrip(".") if tls else None,
+                ssl_shutdown_timeout=_CLOSE_TIME if tls else None,
+            )
+    except TimeoutError:
+        also = ", and does it speak TLS" if tls else ""
+        raise ConnectionLost(
+            f"{address} did not answer within {timeout:g} s; is the address right{also}?"
+        ) from None
+    except OSError as error:
+        why = _why_not_connected(error, address.scheme, is_tls=bool(tls))
+        raise ConnectionLost(f"cannot connect to {address}: {why}") from error
+    except ValueError as error:
+        raise ConfigError(
+            f"cannot connect to {str(address)!r}: {address.host!r} is no host name"
+        ) from error
+
+
 class Tcp:
     """A transport over TCP, with TLS or without.
 
@@ -144,37 +184,8 @@ class Tcp:
         trust: ssl.SSLContext | None = None,
         timeout: float = CONNECT_TIME,  # noqa: ASYNC109  # it is told in words when it is over
     ) -> "Tcp":
-        """Connect, and shake hands if the scheme says TLS.
-
-        `trust` says whom to trust then (see `make_trust`), None those that the system trusts.
-        Raises ConnectionLost with the reason if that fails within `timeout` seconds, ConfigError
-        if the address can be none.
-        """
-        tls = (trust or make_trust()) if address.is_tls else None
-        try:
-            async with asyncio.timeout(timeout):
-                streams = await asyncio.open_connection(
-                    address.host,
-                    address.port,
-                    happy_eyeballs_delay=_NEXT_ADDRESS_TIME,
-                    ssl=tls,
-                    # as certificates have it: without a zone
-                    server_hostname=address.host.partition("%")[0].rstrip(".") if tls else None,
-                    ssl_shutdown_timeout=_CLOSE_TIME if tls else None,
-                )
-        except TimeoutError:
-            also = ", and does it speak TLS" if tls else ""
-            raise ConnectionLost(
-                f"{address} did not answer within {timeout:g} s; is the address right{also}?"
-            ) from None
-        except OSError as error:
-            why = _why_not_connected(error, address.scheme, is_tls=bool(tls))
-            raise ConnectionLost(f"cannot connect to {address}: {why}") from error
-        except ValueError as error:
-            raise ConfigError(
-                f"cannot connect to {str(address)!r}: {address.host!r} is no host name"
-            ) from error
-        return cls(*streams, address.scheme)
+        """Return a transport over a new connection; arguments and errors as in `open_streams`."""
+        return cls(*await open_streams(address, trust=trust, timeout=timeout), address.scheme)
 
     async def send(self, data: bytes) -> None:
         """Send `data`."""

@@ -2,10 +2,10 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from rich.cells import cell_len, set_cell_size
 from textual import on
@@ -48,6 +48,17 @@ class WireLine:
     def is_own(self) -> bool:
         """Whether it went to the server."""
         return self.direction == ">"
+
+
+class Lines(Protocol):
+    """Where lines are kept."""
+
+    @property
+    def lines(self) -> Collection[WireLine]:
+        """The last of them, in order."""
+
+    def other_half(self, one: WireLine, /) -> WireLine | None:
+        """Return the answer to a request, or the request that an answer is to, if it is kept."""
 
 
 class WireLog:
@@ -249,7 +260,7 @@ class WirePane(Vertical):
             super().__init__()
             self.text = text
 
-    def __init__(self, log: WireLog, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, log: Lines, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._log = log
         self._explained: Line | None = None
@@ -257,7 +268,7 @@ class WirePane(Vertical):
     def compose(self) -> ComposeResult:
         """Make the lists and what stands around them."""
         with Vertical(id="wire-lines-box"):
-            yield WireRows(id="wire-lines")
+            yield self.make_rows()
         with Vertical(id="wire-explained"):
             yield Static(id="wire-head", markup=False)
             with VerticalScroll(id="wire-raw-box", can_focus=False):
@@ -265,6 +276,10 @@ class WirePane(Vertical):
             yield FieldRows(id="wire-fields")
             with VerticalScroll(id="wire-detail-box"):
                 yield Static(id="wire-detail", markup=False)
+
+    def make_rows(self) -> WireRows:
+        """Return the list of lines; it may be another kind of one."""
+        return WireRows(id="wire-lines")
 
     def on_mount(self) -> None:
         """Name the parts."""
@@ -362,23 +377,25 @@ class WirePane(Vertical):
         elif one is not None:
             if one.line is not self._explained:
                 self._explained = one.line
-                self._explain(one)
+                self.explain_line(one)
             else:
-                self._tell_head(one)  # its answer may have come
+                self.tell_head(one)  # its answer may have come
 
-    def _explain(self, one: WireLine) -> None:
-        explanation = self._tell_head(one)
+    def explain_line(self, one: WireLine) -> None:
+        """Say what a line is, and its fields."""
+        explanation = self.tell_head(one)
         self.fields.show(explanation.fields)
         self._tell_of_field()
 
-    def _tell_head(self, one: WireLine) -> Explanation:
+    def tell_head(self, one: WireLine) -> Explanation:
+        """Say what a line is, and what is odd about it."""
         explanation = explain(one.line)
         head = [
             Content.assemble(
                 (one_line(explanation.command, 40) or tr("(no command)"), "bold"),
                 ("  ", ""),
                 (_kind(explanation.kind), _KIND_STYLES.get(explanation.kind, "$text-error bold")),
-                (self._other_half(one, explanation.kind), "$faint"),
+                (self.told_of_other_half(one, explanation.kind), "$faint"),
             )
         ]
         if explanation.summary:
@@ -390,7 +407,8 @@ class WirePane(Vertical):
         self.query_one("#wire-head", Static).update(Content("\n").join(head))
         return explanation
 
-    def _other_half(self, one: WireLine, kind: str) -> str:
+    def told_of_other_half(self, one: WireLine, kind: str) -> str:
+        """Say which line answers one, or what it answers; "" if there is none."""
         other = self._log.other_half(one)
         if other is None:
             return ""
