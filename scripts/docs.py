@@ -1,9 +1,10 @@
-"""Write the generated pages of the documentation; with --pictures, the pictures, too."""
+"""Write what is generated: pages, the suite as JSON; with --pictures, the pictures, too."""
 
 import sys
 from pathlib import Path
 
 from kqq.cli.reference import reference as every_command
+from kqq.conformance.neutral import plays_json
 from kqq.demo import picture
 from kqq.protocol.export import commands_markdown, evidence_markdown
 from kqq.server.settings import reference, sample
@@ -15,6 +16,7 @@ PAGES = {
     "docs/kqq.toml": sample,
     "docs/protocol/commands.md": commands_markdown,
     "docs/protocol/evidence.md": evidence_markdown,
+    "src/kqq/conformance/suite/plays.jsonl": plays_json,
 }
 PICTURE = "docs/pictures/demo.svg"
 

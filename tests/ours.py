@@ -25,6 +25,7 @@ from kqq.client import (
     Transport,
 )
 from kqq.errors import CommandError
+from kqq.plays.performance import ACCEPTED, MESSAGE, REFUSED, REQUEST
 from kqq.protocol import (
     AckAddToList,
     AddToList,
@@ -46,8 +47,6 @@ from kqq.testing import ManualClock
 from stage import PASSWORD, WAIT
 from ways import Network
 
-MESSAGE, REQUEST, ACCEPTED, REFUSED = 9, 2, 3, 4
-"""`MT` of what comes."""
 _POLL = 16.0  # seconds after which a client over HTTP asks for news, at the latest
 _CONFIRMED = 1.0  # seconds after which a client has confirmed what it was pushed
 _NOT_OURS = re.compile(r"^(?:(?P<name>\w+) not|Not) through our client: \S", re.MULTILINE)

@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol
 
 from kqq.client import Address, Tcp, Transport
 from kqq.client.transport import Http
+from kqq.plays.ways import Impossible, Lines, Nothing, Posts, Way
+from kqq.protocol import HttpResponse
 from kqq.server.database import Database, database_path
 from kqq.server.picture import LETTERS, pick_letters
 from kqq.server.settings import load
@@ -16,17 +18,7 @@ from kqq.server.store import Store
 from kqq.testing import Cutting
 from process import Process
 from stage import WAIT, MemoryLink, Stage
-from ways import (
-    A_LITTLE,
-    BREATHS,
-    MemoryLines,
-    Network,
-    Nothing,
-    Posts,
-    SocketLines,
-    Way,
-    connect,
-)
+from ways import A_LITTLE, BREATHS, MemoryLines, Network, checked_answer, connect
 
 FIRST_NUMBER = 10001
 
@@ -154,7 +146,7 @@ class InMemory:
             self._stage._links.append(link)
             return link
 
-        async def exchange(data: bytes) -> bytes:
+        async def exchange(data: bytes) -> HttpResponse:
             link = connect()
             await link.send(data)
             came = b""
@@ -163,7 +155,7 @@ class InMemory:
                     came += piece
             await link.close()
             await self._stage.idle()
-            return came
+            return checked_answer(came)
 
         return MemoryLines(self._stage, connect) if kind == "TCP" else Posts(exchange)
 
@@ -211,7 +203,7 @@ class SocketNetwork:
 
     async def ask(self, picture: bytes) -> str:
         """Fail: only people can read what the server of a real process draws."""
-        raise ValueError("{letters} are known in memory only")
+        raise Impossible("{letters} are known in memory only")
 
     async def rest(self) -> None:
         """Let all tasks have their turns."""
@@ -249,7 +241,7 @@ class InProcess:
     @property
     def letters(self) -> str:
         """Fail: only people can read what the server of a real process draws."""
-        raise ValueError("{letters} are known in memory only")
+        raise Impossible("{letters} are known in memory only")
 
     def way(self, kind: str, address: str, *, is_redirected: bool = False) -> Way:
         """Return how somebody at an address speaks `kind`."""
@@ -257,16 +249,19 @@ class InProcess:
         def port() -> int:
             return self._process.ports[-1 if is_redirected else 0]
 
-        async def exchange(data: bytes) -> bytes:
+        async def socket() -> Tcp:
+            return Tcp(*await connect(address, port()))
+
+        async def exchange(data: bytes) -> HttpResponse:
             reader, writer = await connect(address, port())
             writer.write(data)
             async with asyncio.timeout(WAIT):
                 came = await reader.read()
             writer.close()
             await writer.wait_closed()
-            return came
+            return checked_answer(came)
 
-        return SocketLines(address, port) if kind == "TCP" else Posts(exchange)
+        return Lines(socket, wait=WAIT, quiet=None) if kind == "TCP" else Posts(exchange)
 
     def network(self, kind: str, address: str) -> Network:
         """Return what our messenger reaches the server by."""
@@ -286,7 +281,7 @@ class InProcess:
 
     async def advance(self, seconds: float) -> None:
         """Fail: time goes by itself."""
-        raise ValueError(f"time is moved in memory only, and here by {seconds:g} s")
+        raise Impossible(f"time is moved in memory only, and here by {seconds:g} s")
 
     async def close(self) -> None:
         """Let go of the server."""

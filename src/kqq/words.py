@@ -14,6 +14,7 @@ from rich.cells import cell_len, set_cell_size
 from kqq.errors import (
     AccountError,
     CaptchaWanted,
+    CaptureError,
     CommandError,
     ConfigError,
     ConnectionLost,
@@ -96,6 +97,7 @@ def say(error: KQQError) -> str:
         RemoteProtocolError: tr("The server breaks the rules of the protocol: {detail}."),
         UnexpectedReply: tr("The answer of the server makes no sense: {detail}."),
         PlayError: tr("The transcript cannot be read: {detail}."),
+        CaptureError: tr("The capture fails: {detail}."),
         AccountError: tr("The account cannot be as it was asked for: {detail}."),
         ConfigError: tr("Something is not set up right: {detail}."),
         StoreError: tr("The database cannot be used: {detail}."),

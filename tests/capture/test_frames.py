@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kqq.capture.events import End
-from kqq.capture.frames import BROKEN, FRAGMENTS, NOT_IP, NOT_TCP, Frames, Segment, read, segment
+from kqq.capture.frames import (
+    BROKEN,
+    FRAGMENTS,
+    NOT_IP,
+    NOT_TCP,
+    Frames,
+    Segment,
+    network_of,
+    places,
+    read,
+    segment,
+)
 from kqq.capture.packets import Packet
 from kqq.capture.writing import Flag, Link, framed, ip_packet, tcp_segment
 
@@ -120,6 +131,7 @@ def test_ipv6_headers_in_between() -> None:
         (bytes(12) + b"\x08\x06" + bytes(28), Link.ETHERNET, NOT_IP),  # ARP
         (bytes(12) + b"\x00\x20" + bytes(28), Link.ETHERNET, NOT_IP),  # a length, of 802.3
         (b"\x90" + bytes(40), Link.RAW, NOT_IP),
+        (bytes(12) + b"\x08\0" + b"\x65" + ip()[1:], Link.ETHERNET, NOT_IP),
         (ip_packet("192.0.2.1", "192.0.2.2", bytes(8), protocol=17), Link.RAW, NOT_TCP),
         (ip_packet("2001:db8::1", "2001:db8::2", bytes(8), protocol=17), Link.RAW, NOT_TCP),
         (ip_packet("192.0.2.1", "192.0.2.2", bytes(4)), Link.RAW, BROKEN),
@@ -137,6 +149,36 @@ def test_what_is_no_segment(data: bytes, link: int, words: str) -> None:
     for _ in range(2):
         assert frames.segment(packet(data, link)) is None
     assert frames.others == {words: 2}
+
+
+@pytest.mark.parametrize("ends", [ENDS4, ENDS6])
+@pytest.mark.parametrize("link", Link)
+def test_places(link: Link, ends: tuple[End, End]) -> None:
+    """Whoever changes packets must know where things begin in them."""
+    data = framed(link, ip(ends, options=bytes(8)))
+    before = len(data) - len(ip(ends, options=bytes(8)))
+    after = before + (20 if ends is ENDS4 else 40)
+    expected = (before, after, after + 28, len(data))
+    assert places(packet(data + b"padding", link)) == expected
+    assert network_of(packet(data, link)) == before
+    assert places(packet(data[:30], link)) is None
+
+
+def test_places_after_other_headers() -> None:
+    """Headers of IPv6 stand before TCP, and some packets do not say their length."""
+    part = tcp_segment(*ENDS6, b"hello")
+    headers = b"\x2b\0" + bytes(6) + b"\x33\0" + bytes(6) + b"\x06\1" + bytes(10)
+    data = ip_packet(ENDS6[0].host, ENDS6[1].host, headers + part, protocol=0)
+    assert places(packet(data)) == (0, 68, 88, len(data))
+    for ends, at in ((ENDS4, 2), (ENDS6, 4)):
+        short = bytearray(ip(ends))
+        short[at : at + 2] = b"\0\0"
+        found = places(packet(bytes(short)))
+        assert found is not None
+        assert found.end == len(short)
+    assert network_of(packet(b"", Link.ETHERNET)) is None
+    assert network_of(packet(ip(), 105)) is None
+    assert network_of(packet(b"\x90" + bytes(20))) is None
 
 
 def test_kinds_of_others_are_bounded() -> None:

@@ -344,6 +344,15 @@ def test_time_that_no_calendar_has() -> None:
     assert problem == "packet 2 has a time that no calendar has"
 
 
+def test_time_that_no_clock_has() -> None:
+    """A million microseconds are a second, which is counted elsewhere."""
+    data = bytearray(pcap(b"one", b"two"))
+    struct.pack_into("<L", data, 28, 1_000_000)
+    packets, problem = read(bytes(data))
+    assert [packet.time for packet in packets] == [START, START + 1]
+    assert problem == "packet 1 has a time that no clock has"
+
+
 def test_interfaces_are_not_kept_without_end() -> None:
     """A capture may have ten thousand of them; packets of others are left out."""
     data = section() + block(1, struct.pack("<HHL", 1, 0, 0)) * 10_000 + GOOD

@@ -592,6 +592,29 @@ def test_ignored_streams_give_only_their_end(making: Making, talk: Talk) -> None
     assert told(found) == [">ours", "closed", "reset"]
 
 
+def test_place_of_a_segment(making: Making, talk: Talk) -> None:
+    """Each way is counted from its first byte; what is far from all others has no place."""
+    talk.client(b"abc")
+    dialogue = talk.dialogue
+    making.add(dialogue.packet(0, b"late", seq=1002))
+    making.add(dialogue.packet(0, b"ahead", seq=1014))
+    making.add(dialogue.packet(1, b"server"))
+    making.add(dialogue.packet(0, b"stray", seq=2_000_000_000))
+    reassembly = Reassembly()
+    found: list[int | None] = []
+    for number, packet in enumerate(making.packets, 1):
+        one = segment(Packet(number, packet.time, making.link, packet.data, packet.length))
+        assert one is not None
+        place = reassembly.place(one)
+        assert (place is None) == (number in (1, 2, 9))
+        reassembly.feed(one)
+        if place is not None:
+            assert place[0].number == 1
+            assert place[1] == int(one.payload == b"server" or number == 5)
+            found.append(place[2])
+    assert found == [0, 0, 0, 1, 13, 0]
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 

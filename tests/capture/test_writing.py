@@ -93,6 +93,13 @@ def test_pcap_keeps_times_and_lengths(nano: bool) -> None:
     assert file.getvalue()[20:24] == b"\0\0\0\x65"
 
 
+def test_pcap_ends_in_2106() -> None:
+    """Later times become the latest there is."""
+    file = io.BytesIO()
+    PcapWriter(file).write(2.0**40, b"x")
+    assert file.getvalue()[24:32] == b"\xff\xff\xff\xff" + struct.pack("<L", 999_999)
+
+
 def test_pcapng_has_interfaces_with_clocks_of_their_own() -> None:
     """The same moment is written in the units of each interface."""
     file = io.BytesIO()

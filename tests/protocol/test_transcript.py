@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from kqq.errors import PlayError
 from kqq.protocol import Line
-from kqq.protocol.transcript import Play, Recorder, Statement, Template, parse_play
+from kqq.protocol.transcript import (
+    Play,
+    Recorder,
+    Statement,
+    Template,
+    known_places,
+    match_places,
+    parse_play,
+)
 from strategies import LINES
 from vectors import VECTORS, Vector
 
@@ -224,12 +232,12 @@ def test_any_text_is_a_play_or_a_mistake(text: str) -> None:
             b"VER=1.1&CON=1&CMD=List&SEQ=8&UIN=10001&SID=&XP=C4CA&UN=1",
         ),
         ("VER=1.4&UN={Romeo}&MG={{x}}}", b"VER=1.4&UN=10001&MG={x}}"),
-        ('"\\xff{Romeo}\\n"', b"\xff{Romeo}\n"),
+        ('"\\xff{Romeo} {{a}\\n"', b"\xff10001 {a}\n"),
         ('CMD=A MG="\\xff"', b"VER=1.4&CON=1&CMD=A&SEQ=7&UIN=10001&SID=&XP=C4CA&MG=\xff"),
     ],
 )
 def test_a_line_is_filled(source: str, sent: bytes) -> None:
-    """The head is filled in unless written, places are filled, exact bytes stay."""
+    """The head is filled in unless written, places are filled, in exact bytes, too."""
     assert template(source).fill(HEAD, BOUND) == sent
 
 
@@ -335,9 +343,12 @@ RECORDER = Recorder({10001: "Romeo", 10002: "Juliet"})
         ),
         (
             Line.decode(b'\x85\x01VER=1.4&UIN=10001&PS=5ebe&MG="\\\xe4\n'),
-            'Romeo > "\\x85\\x01VER=1.4&UIN=10001&PS=***&MG=\\"\\\\\\xe4\\x0d\\x0a"',
+            'Romeo > "\\x85\\x01VER=1.4&UIN={Romeo}&PS={password}&MG=\\"\\\\\\xe4\\x0d\\x0a"',
         ),
-        (Line("UIN=10001&VER=1.4"), 'Romeo > "UIN=10001&VER=1.4\\x0d\\x0a"'),
+        (Line("UIN=10001&VER=1.4"), 'Romeo > "UIN={Romeo}&VER=1.4\\x0d\\x0a"'),
+        (Line("VER=1.4&password=x&a"), "Romeo > VER=1.4&password={any}&a"),
+        (Line("{&\x01;PS=x"), 'Romeo > "{{&\\x01;PS={any}\\x0d\\x0a"'),
+        (Line.decode(b"{VER=1.4&UN=10002"), 'Romeo > "{{VER=1.4&UN={Juliet}\\x0d\\x0a"'),
         (Line("VER=1.4&MG=a\rb"), 'Romeo > "VER=1.4&MG=a\\x0db\\x0d\\x0a"'),
         (Line("VER=1.4&MG=a "), 'Romeo > "VER=1.4&MG=a \\x0d\\x0a"'),
         (Line("VER=1.4&MG=a\u2028b"), "Romeo > VER=1.4&MG=a\u2028b"),
@@ -347,6 +358,38 @@ RECORDER = Recorder({10001: "Romeo", 10002: "Juliet"})
 def test_a_line_is_written_down(line: Line, recorded: str) -> None:
     """People are named, secrets replaced, what a statement cannot hold is quoted."""
     assert RECORDER.statement("Romeo", ">", line) == recorded
+
+
+def test_somebody_may_be_named_later() -> None:
+    """From then on the number is the name."""
+    recorder = Recorder({})
+    line = Line("VER=1.4&UIN=10001")
+    assert recorder.statement("Romeo", ">", line) == "Romeo > VER=1.4&UIN=10001"
+    recorder.call(10001, "Romeo")
+    assert recorder.statement("Romeo", ">", line) == "Romeo > VER=1.4&UIN={Romeo}"
+
+
+def test_what_is_another_each_time_is_not_written_down() -> None:
+    """Numbers of pushes, which a client may confirm, and pictures."""
+    recorder = Recorder({})
+
+    def written(direction: str, command: str, more: str) -> str:
+        line = Line(f"VER=1.1&CMD={command}&{more}")
+        return recorder.statement("Romeo", direction, line).partition(f"&CMD={command}&")[2]
+
+    assert written("<", "update_stat", "SEQ=4&ST=10") == "SEQ={any}&ST=10"
+    assert written("<", "VERIFYCODE", "SEQ=200&SC=1&NT=&VC=8950") == "SEQ=200&SC=1&NT=&VC={any}"
+    assert written("<", "Server_Msg", "SEQ=1000000001&MG=a") == "SEQ={push1}&MG=a"
+    assert written("<", "Server_Msg", "SEQ=1000000002&MG=b") == "SEQ={push2}&MG=b"
+    assert written("<", "server_msg", "SEQ=1000000001&MG=a") == "SEQ={push1}&MG=a"
+    assert written(">", "GetMsgEx", "SEQ=1000000002") == "SEQ={push2}"
+    assert written("<", "GETMSGEX", "SEQ=1000000002&MN=0") == "SEQ={push2}&MN=0"
+    assert written(">", "GetMsgEx", "SEQ=1000000003") == "SEQ=1000000003"
+    assert written(">", "CLTMSG", "SEQ=1000000002") == "SEQ=1000000002"
+    for number in range(1000):
+        written("<", "Server_Msg", f"SEQ={2000000000 + number}")
+    assert written(">", "GetMsgEx", "SEQ=1000000001") == "SEQ=1000000001"
+    assert written(">", "GetMsgEx", "SEQ=2000000999") == "SEQ={push1002}"
 
 
 def _comes_back(line: Line) -> None:
@@ -376,6 +419,18 @@ def test_any_line_can_be_written_down(raw: bytes) -> None:
 def test_what_was_written_down_is_sent_again(raw: bytes) -> None:
     """A recorded line without secrets goes out as it was."""
     line = Line.decode(raw)
-    recorded = template(RECORDER.statement("Romeo", ">", line).removeprefix("Romeo > "))
+    recorder = Recorder({10001: "Romeo", 10002: "Juliet"})  # which knows of no push
+    recorded = template(recorder.statement("Romeo", ">", line).removeprefix("Romeo > "))
     if not re.search(r"(?i)(PS|SG)[\s\x00-\x20\x80-\uffff]*=", line.text):
         assert Line.decode(recorded.fill({}, BOUND)).encode() == Line.decode(line.encode()).encode()
+
+
+def test_places_that_are_known() -> None:
+    """They are filled, others stay; braces that are doubled are one."""
+    assert known_places("{Romeo} {word} {{any}}", BOUND) == "10001 {word} {any}"
+
+
+def test_what_stands_in_places() -> None:
+    """What stands where a place is unknown is told; another text has nothing there."""
+    assert match_places("{Romeo},{who},{any}", "10001,2,3", BOUND) == {"who": "2"}
+    assert match_places("{Romeo}", "10002", BOUND) is None

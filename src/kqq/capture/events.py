@@ -5,12 +5,15 @@ Below are packets; `streams` makes `Data`, `Lost`, `Opened` and `Closed` of them
 network that is no line.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kqq.protocol.messages import Role
 from kqq.protocol.schema import Message, Unreadable
-from kqq.protocol.wire import Line
+from kqq.protocol.wire import Line, mask
+
+_COMMAND = re.compile(r"VER=[^&]*(?:&CON=[^&]*)?&CMD=([^&]*)")
 
 
 class End(NamedTuple):
@@ -145,5 +148,7 @@ class Said:
 
     @property
     def command(self) -> str:
-        """The command as spelled in the line, "" where it has none."""
-        return self.line.values().get("CMD", "").strip()
+        """The command as spelled in the line, "" where it has none; no secret is in it."""
+        found = _COMMAND.match(self.line.text)  # as nearly all lines begin
+        name = self.line.values().get("CMD", "") if found is None else found[1]
+        return mask(name).strip() if "=" in name else name.strip()

@@ -24,8 +24,8 @@ _PPP = {0x0021: _IPV4, 0x0057: _IPV6}
 _MOST_TAGS = 8
 _ETHERNET = int(Link.ETHERNET)
 _FAMILIES = {2, 10, 23, 24, 28, 30}  # AF_INET, and AF_INET6 of Linux, Windows and the BSDs
-_EXTENSIONS = {0, 43, 60, 135, 139, 140}  # headers that say their length in words of 8 bytes
 _FRAGMENT, _AUTHENTICATION = 44, 51
+_EXTENSIONS = {0, 43, 60, 135, 139, 140, _AUTHENTICATION}  # all say their length in words
 _MOST_EXTENSIONS = 16
 _MOST_KINDS = 32  # of packets that are told apart
 
@@ -85,6 +85,44 @@ def segment(packet: Packet) -> Segment | None:
     """Return the TCP segment that a packet holds all of, None if there is none."""
     found = read(packet)
     return found if isinstance(found, Segment) else None
+
+
+class Places(NamedTuple):
+    """Where in the data of a packet things begin: IP, TCP, what it carries, and what follows that.
+
+    `end` may be beyond what was captured.
+    """
+
+    network: int
+    transport: int
+    payload: int
+    end: int
+
+
+def places(packet: Packet) -> Places | None:
+    """Return where in a packet the parts of its segment are; None if it holds no whole segment."""
+    network = network_of(packet)
+    if network is None or segment(packet) is None:
+        return None
+    data = packet.data
+    if data[network] >> 4 == 4:
+        transport = network + (data[network] & 15) * 4
+        said = _read_short(data, network + 2)[0]
+        end = min(network + said, packet.length) if said else len(data)
+    else:
+        said = _read_short(data, network + 4)[0]
+        end = min(network + 40 + said, packet.length) if said else len(data)
+        transport = _after_extensions(data, network)
+    return Places(network, transport, transport + (data[transport + 12] >> 4) * 4, end)
+
+
+def network_of(packet: Packet) -> int | None:
+    """Return where in the data of a packet IP begins, None if it does not."""
+    try:
+        at = _network(packet.link, packet.data)
+        return at if at is not None and packet.data[at] >> 4 in (4, 6) else None
+    except (struct.error, IndexError, _UnknownLink):
+        return None
 
 
 class Frames:
@@ -166,7 +204,10 @@ def _ipv4(packet: Packet, at: int) -> Segment | Fragment | str:
     total, ident, where, protocol = _read_ipv4(data, at)
     if protocol != TCP:
         return NOT_TCP
-    words = data[at] & 15
+    first = data[at]
+    if first >> 4 != 4:
+        return NOT_IP
+    words = first & 15
     start = at + words * 4
     # Packets that the network card is to cut have no length; then what is there counts.
     end = min(at + total, packet[4]) if total else len(data)
@@ -188,6 +229,8 @@ def _ipv6(packet: Packet, at: int) -> Segment | Fragment | str:
     addresses = data[at + 8 : at + 40]
     start = at + 40
     end = min(start + length, packet[4]) if length else len(data)
+    if kind == TCP:
+        return _tcp(packet, data, addresses, start, end)
     for _ in range(_MOST_EXTENSIONS):
         if kind == TCP:
             return _tcp(packet, data, addresses, start, end)
@@ -199,16 +242,25 @@ def _ipv6(packet: Packet, at: int) -> Segment | Fragment | str:
                 key = addresses + data[start + 4 : start + 8]
                 is_last = not place & 1
                 return Fragment(key, addresses, place & 0xFFF8, is_last, data[start + 8 : end])
-            size = 8
-        elif kind in _EXTENSIONS:
-            size = (data[start + 1] + 1) * 8
-        elif kind == _AUTHENTICATION:
-            size = (data[start + 1] + 2) * 4
-        else:
+        elif kind not in _EXTENSIONS:
             return NOT_TCP
-        kind = data[start]
-        start += size
+        kind, start = data[start], start + _size(kind, data[start + 1])
     return BROKEN
+
+
+def _size(kind: int, words: int) -> int:
+    """Return how long a header of IPv6 is that says it has so many words."""
+    if kind == _FRAGMENT:
+        return 8
+    return (words + 2) * 4 if kind == _AUTHENTICATION else (words + 1) * 8
+
+
+def _after_extensions(data: bytes, at: int) -> int:
+    """Return where TCP begins in a packet of IPv6 known to have it."""
+    kind, start = data[at + 6], at + 40
+    while kind != TCP:
+        kind, start = data[start], start + _size(kind, data[start + 1])
+    return start
 
 
 # --- TCP -----------------------------------------------------------------------------------------

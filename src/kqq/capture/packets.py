@@ -267,6 +267,9 @@ class PacketReader:
                 self._keep(whole, at, stop - at)
                 return
             self._number = number = number + 1
+            if parts >= unit:
+                self._problem(f"packet {number} has a time that no clock has")
+                parts = 0
             self._time = seconds + parts / unit
             data = whole[at + before : stop]
             yield Packet(number, self._time, link, data, max(kept, length))

@@ -146,6 +146,22 @@ class Reassembly:
                 half.pending.clear()
                 half.fin, half.next, half.last = None, -1, b""
 
+    def place(self, segment: Segment) -> tuple[Stream, int, int] | None:
+        """Return to which stream a segment belongs, its way, and where in it the bytes stand.
+
+        The place counts all bytes of this way, given and lost. A segment that opens a stream has
+        one only after it was fed, one that ends it only before. None where it belongs to none, or
+        nowhere near the others.
+        """
+        half = self._halves.get((segment.source, segment.target))
+        if half is None or half.next == -1:
+            return None
+        ahead = (segment.seq + bool(segment.flags & _SYN) - half.next) & 0xFFFFFFFF
+        if _WINDOW < ahead < _WRAP - _WINDOW:
+            return None
+        place = half.position + (ahead if ahead < _HALF else ahead - _WRAP)
+        return half.connection.stream, half.way, place
+
     def end(self) -> Sequence[StreamEvent]:
         """Return what is left when no segment follows: what waited, what was lost, the ends."""
         self._events = []

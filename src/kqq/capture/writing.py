@@ -253,12 +253,16 @@ class PcapWriter:
         self._file = file
         self._order = ">" if is_big else "<"
         self._unit = 10**9 if nano else 10**6
+        self._latest = (1 << 32) * self._unit - 1
         magic = 0xA1B23C4D if nano else 0xA1B2C3D4
         file.write(struct.pack(f"{self._order}LHHlLLL", magic, 2, 4, 0, 0, most, link))
 
     def write(self, time: float, data: bytes, length: int | None = None) -> None:
-        """Write a packet; `length` is what it had on the network, if more than `data`."""
-        seconds, parts = divmod(round(time * self._unit), self._unit)
+        """Write a packet; `length` is what it had on the network, if more than `data`.
+
+        Times are kept up to 2106, when seconds since 1970 have more than 32 bits.
+        """
+        seconds, parts = divmod(min(round(time * self._unit), self._latest), self._unit)
         sizes = (len(data), len(data) if length is None else length)
         self._file.write(struct.pack(f"{self._order}LLLL", seconds, parts, *sizes) + data)
 

@@ -64,7 +64,7 @@ def short_words(said: Said, called: Called = str) -> str:
     """
     message = said.message
     if isinstance(message, Unreadable):
-        return one_line(tr("unreadable: {why}").format(why=message), _LABEL)
+        return one_line(tr("unreadable: {why}").format(why=mask(str(message))), _LABEL)
     if isinstance(message, CaptchaChallenge | LoginRedirect) and _leaves_open(said):
         return one_line(_own_fields(said), _LABEL)
     plain = _PLAIN.get(type(message))

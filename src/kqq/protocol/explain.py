@@ -49,10 +49,11 @@ def explain(line: Line) -> Explanation:
     """Return `line` in words. Who sent it is told by its shape: only servers send `RES`."""
     values = line.values()
     name = values.get("CMD", "").strip()
-    from_server = _is_from_server(line, values)
-    message = decode(line, Role.SERVER if from_server else Role.CLIENT)
-    spec = _spec(name.lower(), values, from_server=from_server)
-    problems = _oddities(line, spec)
+    sender = sender_of(line)
+    from_server = sender is Role.SERVER
+    message = decode(line, sender)
+    spec = spec_of(line, sender)
+    problems = oddities(line, spec)
     if isinstance(message, Unreadable):
         kind = "unreadable"
         problems = [*map(str, message.problems), *problems]
@@ -67,19 +68,23 @@ def explain(line: Line) -> Explanation:
     return Explanation(name, kind, " ".join(summary.split()), fields, tuple(problems))
 
 
-def _is_from_server(line: Line, values: dict[str, str]) -> bool:
-    """Return whether a server said it: it has `RES`, and not within the words of a request."""
+def sender_of(line: Line) -> Role:
+    """Return who sent a line, by its shape: `RES` is a server's, unless in words of a request."""
     keys = [key.strip() for key, _ in line.pairs]
     if "RES" in keys:
         request = decode(line, Role.CLIENT)
         if keys.index("RES") <= _RES_PLACE or isinstance(request, Unreadable):
-            return True
-        return "RES" in request.spec.values(line)
-    return any(key in values for key in DOCUMENTS)
+            return Role.SERVER
+        return Role.SERVER if "RES" in request.spec.values(line) else Role.CLIENT
+    values = line.values()
+    return Role.SERVER if any(key in values for key in DOCUMENTS) else Role.CLIENT
 
 
-def _spec(name: str, values: dict[str, str], *, from_server: bool) -> Spec | None:
-    if not from_server:
+def spec_of(line: Line, sender: Role) -> Spec | None:
+    """Return what the catalogue declares of a line, readable or not; None if it has no such."""
+    values = line.values()
+    name = values.get("CMD", "").strip().lower()
+    if sender is Role.CLIENT:
         return REQUESTS.get(name)
     if not name:
         return next((spec for key, spec in DOCUMENTS.items() if key in values), None)
@@ -141,8 +146,11 @@ def _meaning(declared: Field, value: str) -> str:
     return f"{declared.meaning}: {words}" if words else declared.meaning
 
 
-def _oddities(line: Line, spec: Spec | None) -> list[str]:
-    """Return what a strict writer would not have sent, though it can be read."""
+def oddities(line: Line, spec: Spec | None) -> list[str]:
+    """Return what a strict writer would not have sent, though it can be read.
+
+    `spec` is what `spec_of` says of the line.
+    """
     odd = []
     if line.junk:
         odd.append(f"{len(line.junk)} bytes before VER= are skipped: {line.junk.hex(' ')}")

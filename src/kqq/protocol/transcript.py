@@ -15,10 +15,10 @@ transport. `>` is a line from the actor, `<` one the actor gets, both as on the 
 - a line that begins `VER=` goes out, or is compared, byte for byte;
 - a quoted string goes out byte for byte with nothing added (`\x85`, `\r`, `\n`, `\"`, `\\`).
 
-`{any}` matches anything, `{Juliet}` is an actor's number, any other `{name}` keeps a value for
-later; `{{` is a brace. `...` at the end of fields allows more of them. `clock +180` moves time.
-`Juliet speaks HTTP` says how somebody comes; a comment at the top such as `# Only over TCP: why`
-where the play makes sense.
+In all three `{any}` matches anything, `{Juliet}` is an actor's number, any other `{name}` keeps a
+value for later; `{{` is a brace. `...` at the end of fields allows more of them. `clock +180` moves
+time. `Juliet speaks HTTP` says how somebody comes; a comment at the top such as
+`# Only over TCP: why` where the play makes sense.
 """
 
 import re
@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kqq.errors import PlayError
-from kqq.protocol.wire import Line, mask_bytes, show
+from kqq.protocol.wire import Line, mask, mask_bytes, show
 
 _ACTOR = r"[A-Z][A-Za-z0-9_]*"
 _STATEMENTS = (
@@ -66,6 +66,7 @@ _ESCAPES = {"r": "\r", "n": "\n", "t": "\t", '"': '"', "\\": "\\"}
 _LOST_IN_TEXT = re.compile(r"[\r\n\ud800-\udfff]|\s\Z")  # in a file of UTF-8 statements
 _SECRETS = {"PS": "{password}", "SG": "{any}", "SSG": "{any}"}
 _NUMBERS = ("UIN", "UN")
+_MOST_PUSHES = 1000  # numbers of pushes that a recorder keeps to know them again
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Template:
     def fill(self, head: Mapping[str, str], bound: Mapping[str, str]) -> bytes:
         """Return the line to send, without line end; `head` gives the fields not written."""
         if self.exact is not None:
-            return self.exact
+            return _bytes(_fill(_words(self.exact), bound))
         if self.raw is not None:
             return _fill(self.raw, bound).encode("utf-8", "surrogateescape")
         written = {key: _fill(value, bound) for key, value in self.fields}
@@ -99,7 +100,13 @@ class Template:
         """
         if self.exact is not None:
             exact, sent = mask_bytes(Line.decode(self.exact).encode()), mask_bytes(line.encode())
-            return [] if exact == sent else [f"expected {show(exact)}", f"got      {show(sent)}"]
+            pattern, names = _pattern(_words(exact), bound)
+            found = re.fullmatch(pattern, _words(sent), re.DOTALL)
+            if found is None:
+                wanted = _bytes(_fill(_words(exact), bound, keep=True))
+                return [f"expected {show(wanted)}", f"got      {show(sent)}"]
+            bound.update(zip(names, found.groups(), strict=True))
+            return []
         if self.raw is not None:
             pattern, names = _pattern(self.raw, bound)
             found = re.fullmatch(pattern, line.text, re.DOTALL)
@@ -295,6 +302,26 @@ def _pattern(text: str, bound: Mapping[str, str]) -> tuple[str, list[str]]:
     return pattern + re.escape(text[position:]), names
 
 
+def known_places(text: str, bound: Mapping[str, str]) -> str:
+    """Return `text` of a template with the places filled that are known; others stay as written."""
+    return _fill(text, bound, keep=True)
+
+
+def match_places(text: str, value: str, bound: Mapping[str, str]) -> dict[str, str] | None:
+    """Return what `value` puts into the unknown places of `text`, None if it is another text."""
+    pattern, names = _pattern(text, bound)
+    found = re.fullmatch(pattern, value, re.DOTALL)
+    return None if found is None else dict(zip(names, found.groups(), strict=True))
+
+
+def _words(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
 def _literal(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
@@ -302,40 +329,75 @@ def _literal(text: str) -> str:
 class Recorder:
     """Writes lines down as statements of a play, with people named and secrets replaced.
 
-    `names` gives actors their names by number; a number without a name stays as it is.
+    `names` gives actors their names by number; a number without a name stays as it is. What is
+    another each time is not written: a picture, and the number of a push, which is kept for when a
+    client confirms it.
     """
 
     def __init__(self, names: Mapping[int, str]) -> None:
         self._names = {str(number): name for number, name in names.items()}
+        self._pushes: dict[str, str] = {}
+        self._count = 0
+
+    def call(self, number: int, name: str) -> None:
+        """Name one more person."""
+        self._names[str(number)] = name
 
     def statement(self, actor: str, direction: str, line: Line) -> str:
         """Return the statement that `actor` said (`>`) or got (`<`) `line`."""
+        places = self._places(direction, line)
+        parts = [self._part(part, places) for part in line.parts]
         if line.junk or not line.text.startswith("VER=") or _LOST_IN_TEXT.search(line.text):
-            return f"{actor} {direction} {self._quoted(line)}"
-        parts = [self._part(part) for part in line.parts]
+            junk = _literal(mask_bytes(line.junk).decode("latin-1"))
+            text = "&".join(parts).encode("utf-8", "surrogateescape").decode("latin-1")
+            return f'{actor} {direction} "{_quoted(junk + text)}\\x0d\\x0a"'
         return f"{actor} {direction} {'&'.join(parts)}"
 
-    def _part(self, part: str) -> str:
-        key, equals, value = part.partition("=")
+    def _places(self, direction: str, line: Line) -> dict[str, str]:
+        """Return what stands for values that are not the same again, by key and value."""
+        values = line.values()
+        command = values.get("CMD", "").strip().lower()
+        seq = values.get("SEQ", "")
+        if direction == "<" and command == "update_stat":
+            return {f"SEQ={seq}": "{any}"}
+        if direction == "<" and command == "server_msg":
+            if seq not in self._pushes:
+                self._count += 1
+                self._pushes[seq] = f"{{push{self._count}}}"
+            if len(self._pushes) > _MOST_PUSHES:
+                del self._pushes[next(iter(self._pushes))]
+            return {f"SEQ={seq}": self._pushes[seq]}
+        if direction == "<" and command == "verifycode":
+            return {f"VC={values.get('VC', '')}": "{any}"}
+        if command == "getmsgex" and seq in self._pushes:  # it confirms, or is the answer to one
+            return {f"SEQ={seq}": self._pushes[seq]}
+        return {}
+
+    def _part(self, part: str, places: Mapping[str, str]) -> str:
+        key, _, value = part.partition("=")
         name = key.strip().upper()
         if name in _SECRETS:
             return f"{key}={_SECRETS[name]}"
+        if part in places:
+            return f"{key}={places[part]}"
         if name in _NUMBERS:
             items = [
                 f"{{{self._names[item]}}}" if item in self._names else _literal(item)
                 for item in value.split(",")
             ]
             return f"{key}={','.join(items)}"
-        return _literal(f"{key}{equals}{value}")
+        masked = mask(part)
+        return _literal(part) if masked == part else _literal(masked[: -len("***")]) + "{any}"
 
-    def _quoted(self, line: Line) -> str:
-        signs = []
-        for byte in mask_bytes(line.encode()) + b"\r\n":
-            sign = chr(byte)
-            if sign in '"\\':
-                signs.append(f"\\{sign}")
-            elif 32 <= byte < 127:
-                signs.append(sign)
-            else:
-                signs.append(f"\\x{byte:02x}")
-        return f'"{"".join(signs)}"'
+
+def _quoted(signs: str) -> str:
+    """Return bytes, as Latin-1, as they stand between quotes."""
+    shown = []
+    for sign in signs:
+        if sign in '"\\':
+            shown.append(f"\\{sign}")
+        elif " " <= sign <= "~":
+            shown.append(sign)
+        else:
+            shown.append(f"\\x{ord(sign):02x}")
+    return "".join(shown)
