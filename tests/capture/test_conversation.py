@@ -1,12 +1,14 @@
 """What was said on connections: the protocol found on any port, others left out."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from kqq.capture.conversation import Conversation
 from kqq.capture.events import Closed, Data, End, Lost, Note, Stream
 from kqq.protocol import Role, http_request, http_response
+from kqq.protocol.wire import Line
 from wires import ANSWER, HELLO, LOGIN, NOTHING, POLL, SIGNED_IN, Wire
 
 # --- captures that begin in the middle -----------------------------------------------------------
@@ -222,3 +224,19 @@ def test_beginnings_are_given_up_too() -> None:
     assert sum(talk.held for talk in conversation._talks.values()) < 6 << 20
     assert any(wire.said for wire in talks)
     assert any(wire.notes("foreign") for wire in talks)
+
+
+def test_a_beginning_in_small_pieces_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tells nothing is not read again with each byte that follows it."""
+    read: list[bytes] = []
+
+    def decode(raw: bytes) -> Line:
+        read.append(raw)
+        return Line.decode(raw)
+
+    monkeypatch.setattr("kqq.capture.conversation.Line", SimpleNamespace(decode=decode))
+    wire = Wire(opener=None)
+    for place in range(0, 8000, 16):
+        wire.client(b"VER=1&CMD=x&AB=\n" if place == 0 else b"x\n" * 8)
+    assert wire.heard == []
+    assert len(read) < 8000

@@ -37,8 +37,10 @@ async def outcome(address: Address, text: str, terms: Terms | None = TERMS) -> O
 async def saying(data: bytes, *, closes: bool = True) -> AsyncIterator[Address]:
     """Run a server that says the same bytes to everybody once it has heard something."""
     left = asyncio.Event()
+    serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         await reader.read(65536)
         writer.write(data)
         if not closes:
@@ -49,6 +51,7 @@ async def saying(data: bytes, *, closes: bool = True) -> AsyncIterator[Address]:
     async with server:
         yield Address("127.0.0.1", server.sockets[0].getsockname()[1])
         left.set()
+        await asyncio.gather(*filter(None, serving))
 
 
 @pytest.mark.parametrize("over", ["TCP", "HTTP"])
@@ -198,7 +201,7 @@ async def test_a_server_that_goes() -> None:
         server = await outcome(address, "Romeo signs in\nRomeo < CMD=X")
     assert server.differences[0].why == "the server closed the connection"
     text = "Romeo signs in\nJuliet signs in"
-    stop = asyncio.Event()
+    stop, over = asyncio.Event(), asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = Line.decode(await reader.readline())
@@ -206,12 +209,14 @@ async def test_a_server_that_goes() -> None:
         listening.close()
         await stop.wait()
         writer.close()
+        over.set()
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     address = Address("127.0.0.1", listening.sockets[0].getsockname()[1])
     (found,) = (await outcome(address, text)).differences
     assert "cannot connect" in found.why
     stop.set()
+    await over.wait()
 
 
 @pytest.mark.parametrize(

@@ -235,13 +235,14 @@ async def test_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_server_that_says_other_things() -> None:
     """A line that must come is not waited for without end because others come."""
-    stop = asyncio.Event()
+    stop, over = asyncio.Event(), asyncio.Event()
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while not stop.is_set():
             writer.write(b"VER=1.1&CMD=update_stat&SEQ=1\r\n")
             await asyncio.sleep(0.005)
         writer.close()
+        over.set()
 
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     async with server:
@@ -249,6 +250,7 @@ async def test_a_server_that_says_other_things() -> None:
         address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
         found = await perform_on(play, address, Accounts.invent(PEOPLE), Terms(wait=0.1))
         stop.set()
+        await over.wait()
     assert found.differences[0].why == "only other lines came in 0.1 s"
 
 

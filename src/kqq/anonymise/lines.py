@@ -60,6 +60,7 @@ _PLACES_BEFORE = 2  # bytes of a length that some clients put before a line
 
 _START = re.compile(rb"(?:VER|CMD)[ \t]*=")
 _HEAD = re.compile(rb"\bCMD[ \t]*=.*&(?:SEQ|UIN)[ \t]*=|&CMD[ \t]*=", re.DOTALL)
+_PEOPLE = re.compile(rb"(?:\A|&)[ \t]*(?:UIN|UN)[ \t]*=([^&]*)")
 _FIELDS = re.compile(rb"&[A-Z]{2,3}=[^&]*&[A-Z]{2,3}=")
 _HTTP = re.compile(rb"[A-Z]{3,8} \S* ?HTTP/\d|HTTP/\d(?:\.\d)? \d")
 _HEADER = re.compile(rb"([!-9;-~]{1,64})([ \t]*:[ \t]*)")
@@ -105,6 +106,9 @@ class Lines:
         end = raw[len(body) :]
         if not body:
             return raw
+        if self.is_meeting:
+            self._meet(body)
+            return raw
         start = _START.search(body)
         is_document = any(key.encode() in body for key in DOCUMENTS)
         if start is None and not is_document and (not has_start or _FIELDS.search(body)):
@@ -112,13 +116,19 @@ class Lines:
         if start is None and not is_document:
             self._doubt("lines that are none of the protocol")
             return self._words(body) + end
-        self.found += is_document or _HEAD.search(body) is not None
         junk = b"" if start is None or b"=" in body[: start.start()] else body[: start.start()]
         rest = self._fields(body[len(junk) :], has_end=has_end)
         if len(junk) > _PLACES_BEFORE:
             self._doubt("bytes before lines")
             junk = self._words(junk)
         return junk + rest + end
+
+    def _meet(self, body: bytes) -> None:
+        is_ours = _HEAD.search(body) is not None
+        self.found += is_ours or any(key.encode() in body for key in DOCUMENTS)
+        for value in _PEOPLE.findall(body):
+            for digits in _DIGIT_RUN.findall(value):
+                self.values.meet(digits)
 
     def number(self, digits: bytes) -> bytes:
         """Return what replaces somebody's number."""

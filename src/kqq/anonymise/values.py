@@ -73,6 +73,8 @@ class Values:
         self._names: dict[bytes, bytes] = {}
         self._given: set[bytes] = set()
         self.number = lru_cache(65_536)(self._number)
+        self.address = lru_cache(8192)(self._address)
+        self.card = lru_cache(8192)(self._card)
         self._octets = lru_cache(4096)(self._row_of_octets)
 
     # --- numbers ---------------------------------------------------------------------------------
@@ -204,7 +206,7 @@ class Values:
 
     # --- addresses -------------------------------------------------------------------------------
 
-    def address(self, packed: bytes) -> bytes:
+    def _address(self, packed: bytes) -> bytes:
         """Return another address of the same version.
 
         Each part of an IPv4 address has as many digits as before, and addresses that begin alike
@@ -229,7 +231,7 @@ class Values:
             return self.words(text)
         return b".".join(b"%d" % octet for octet in self.address(bytes(map(int, octets))))
 
-    def card(self, address: bytes) -> bytes:
+    def _card(self, address: bytes) -> bytes:
         """Return another address of a network card; those of groups stay."""
         if address[0] & 1 or address == bytes(6):
             return address

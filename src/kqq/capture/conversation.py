@@ -19,9 +19,11 @@ from kqq.protocol.wire import Line, show
 __all__ = ["Conversation", "StreamEvent"]
 
 _HTTP = re.compile(
-    rb"(?:\A|\n)[\r\n]{0,8}(?:(?:POST|GET|HEAD|PUT|OPTIONS|CONNECT) [^\r\n]{0,2000}HTTP/|"
+    rb"(?:\A[\r\n]{0,8}|\n)(?:(?:POST|GET|HEAD|PUT|OPTIONS|CONNECT) [^\r\n]{0,2000}HTTP/|"
     rb"HTTP/[0-9.]{1,7} +[0-9]{3})"
 )
+_LONGEST_MARK = 2100
+"""Bytes of what `_HTTP` and `OURS` find, so that nothing is searched twice but these."""
 _OTHERS = ((b"\x16\x03", "TLS"), (b"SSH-", "SSH"))
 _ENOUGH = 8192
 """Bytes that one end may send before it must be clear what it speaks."""
@@ -117,6 +119,9 @@ class _Talk:
         self.stream = opened.stream
         self._opened = opened
         self._starts = (bytearray(), bytearray())
+        self._searched = [0, 0]  # of the starts, with neither HTTP nor the protocol in it
+        self._looked = [0, 0]  # of the starts, in lines that do not tell who is who
+        self._is_ours = False
         self._waiting: list[tuple[int, bytes, float, int] | Lost] = []
         self._notes: list[Note] = []
         self.speech: Speech | None = None
@@ -172,12 +177,18 @@ class _Talk:
     def _decide(self, time: float, frame: int, *, is_all: bool = False) -> Heard:
         """Find out what is spoken, if that is clear by now."""
         starts = [bytes(start) for start in self._starts]
-        poster = _poster(starts)
+        poster = None
+        for way, start in enumerate(starts):
+            since = max(self._searched[way] - _LONGEST_MARK, 0)
+            self._searched[way] = len(start)
+            poster = _poster(way, start, since) if poster is None else poster
+            self._is_ours = self._is_ours or OURS.search(start, since) is not None
         if poster is not None:
             self.speech = self._conversation.posts(self.stream, poster)
-        elif any(OURS.search(start) for start in starts):
-            caller = _caller(starts, self.stream)
-            if caller is None and not is_all and max(map(len, starts)) < _ENOUGH:
+        elif self._is_ours:
+            is_all = is_all or max(map(len, starts)) >= _ENOUGH
+            caller = self._caller(starts, is_all=is_all)
+            if caller is None and not is_all:
                 return []
             caller = _by_port(self.stream) if caller is None else caller
             self.speech = self._conversation.lines(self.stream, caller)
@@ -197,6 +208,27 @@ class _Talk:
         self._waiting.clear()
         return heard
 
+    def _caller(self, starts: list[bytes], *, is_all: bool) -> int | None:
+        """Return which end is the client: who opened the connection, else by what is said.
+
+        Each line is looked at once, when it is complete, or with `is_all` as it is.
+        """
+        if self.stream.opener is not None:
+            return self.stream.opener
+        for way, start in enumerate(starts):
+            since = self._looked[way]
+            end = len(start) if is_all else start.rfind(b"\n", since) + 1
+            for raw in start[since:end].split(b"\n"):
+                line = Line.decode(raw)
+                sender = sender_of(line)
+                if not isinstance(decode(line, sender), Unreadable):
+                    return way if sender is Role.CLIENT else 1 - way
+            self._looked[way] = max(since, end)
+        for way, start in enumerate(starts):
+            if b"&RES=" in start:
+                return 1 - way
+        return None
+
 
 def _other(starts: list[bytes], *, is_all: bool) -> str | None:
     """Return what else is spoken, None as long as it may still be the protocol."""
@@ -209,32 +241,15 @@ def _other(starts: list[bytes], *, is_all: bool) -> str | None:
     return None
 
 
-def _poster(starts: list[bytes]) -> int | None:
+def _poster(way: int, start: bytes, since: int) -> int | None:
     """Return which end posts: the one that sends requests, or gets answers. None if it is not HTTP.
 
     What is said tells more than who opened the connection.
     """
-    for way, start in enumerate(starts):
-        found = _HTTP.search(start)
-        if found is not None:
-            return 1 - way if found[0].lstrip().startswith(b"HTTP/") else way
-    return None
-
-
-def _caller(starts: list[bytes], stream: Stream) -> int | None:
-    """Return which end is the client: who opened the connection, else by what is said."""
-    if stream.opener is not None:
-        return stream.opener
-    for way, start in enumerate(starts):
-        for raw in start.split(b"\n"):
-            line = Line.decode(raw)
-            sender = sender_of(line)
-            if not isinstance(decode(line, sender), Unreadable):
-                return way if sender is Role.CLIENT else 1 - way
-    for way, start in enumerate(starts):
-        if b"&RES=" in start:
-            return 1 - way
-    return None
+    found = _HTTP.search(start, since)
+    if found is None:
+        return None
+    return 1 - way if found[0].lstrip().startswith(b"HTTP/") else way
 
 
 def _by_port(stream: Stream) -> int:

@@ -92,8 +92,9 @@ class Note:
     """Something that is no line, in words for people.
 
     `kind` is one word for machines: "retransmission", "reordered", "overlap", "lost", "opened",
-    "closed", "foreign", "http", "cut", "unreadable". `stream` is the number of the TCP connection,
-    0 for the capture itself. `time` is None where the source has no times.
+    "closed", "foreign", "http", "cut", "unanswered", "unreadable", or "statement" for what a play
+    says besides lines. `stream` is the number of the TCP connection, 0 for the capture itself.
+    `time` is None where the source has no times.
     """
 
     kind: str

@@ -34,10 +34,6 @@ from kqq.protocol import (
 )
 from kqq.protocol.transcript import Play, Template, known_places
 
-IDLE = 600.0
-"""Seconds without a byte after which a connection is closed."""
-_SEND_TIME = 10.0  # seconds that somebody may take to read what is said
-_MOST = 200  # connections
 _KEPT = 1000  # lines that wait for somebody, and questions without an answer
 _NO = 1
 """`RES` of a refusal."""
