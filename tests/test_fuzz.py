@@ -57,7 +57,7 @@ def test_a_bad_target_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
         return len(hoard)
 
     chance = random.Random(1)
-    tries, finding = fuzz("fails", fails, [b"a"], 20.0, chance=chance)
+    _, finding = fuzz("fails", fails, [b"a"], 20.0, chance=chance)
     assert finding is not None
     assert finding.what.startswith("ZeroDivisionError")
     assert 0xFF in finding.data

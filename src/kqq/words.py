@@ -68,6 +68,8 @@ _KEYS = 24  # columns for keys, at most; the longest known has 20
 _VALUES = 18  # columns for values; wider ones have a line of their own
 _HASH = re.compile("[0-9A-Fa-f]{32,}")
 """What may be a password's MD5, in a field that nobody knows."""
+_PERHAPS = re.compile("[0-9A-Fa-f]{8,}")
+"""What may be of a secret, where a line has lost its beginning."""
 
 
 class Exit(IntEnum):
@@ -154,6 +156,8 @@ def explanation_lines(explanation: "Explanation", *, secrets: bool, columns: int
 
 def _value(field: "ExplainedField", room: int, *, secrets: bool) -> str:
     if field.secret and field.value and not secrets:
+        return "***"
+    if not (field.key or secrets) and _PERHAPS.fullmatch(field.value):
         return "***"
     value = printable(field.value if field.name or secrets else _HASH.sub("***", field.value))
     if cell_len(value) <= room:

@@ -198,6 +198,22 @@ def test_object(logs: Logs, lines: Lines) -> None:
     assert len(found) == len(raw) - len(json.dumps(old["fields"])) + len(json.dumps(new["fields"]))
 
 
+def test_nothing_hides_in_a_member_of_an_object(logs: Logs) -> None:
+    """Not words in members that everybody knows, nor numbers below 0 or with a point."""
+    told = {
+        "line": SENT.decode(), "note": "romeo 13800138000", "over": "romeo", "kind": "document",
+        "sender": "romeo", "source": "HACK", "number": "13800138000", "time": "16:53:20.001",
+        "a": -13800138000, "b": 13800138000.5, "c": 1e300, "d": float("nan"),
+    }  # fmt: skip
+    found = logs.line(json.dumps(told).encode())
+    assert not re.search(rb"romeo|13800138000", found)
+    new = json.loads(found)
+    assert (new["kind"], new["source"], new["time"]) == ("document", "HACK", "16:53:20.001")
+    assert new["a"] < -9999
+    assert len(str(new["b"])) == len("13800138000.5")
+    assert (new["c"], new["d"]) == (0, 0)
+
+
 def test_other_objects(logs: Logs, lines: Lines) -> None:
     """Bytes as hex, what is odd about a line, escapes or none, and objects without a line."""
     junk = b"\x99\x98\x97" + SENT
@@ -212,6 +228,12 @@ def test_other_objects(logs: Logs, lines: Lines) -> None:
     found = logs.line(wide.encode())
     assert found == json.dumps({"line": lines.line(CAME).decode(), "a": 1}, ensure_ascii=False,
                                separators=(",", ":")).encode()  # fmt: skip
+    people = json.dumps({"line": SENT.decode(), "10001": {"Romeo 3": 1, "10002": 2}, "who": 10001})
+    new = json.loads(logs.line(people.encode()))
+    other, third = (lines.number(number).decode() for number in (b"10001", b"10002"))
+    assert list(new) == ["line", other, "who"]  # a number is one wherever it stands
+    assert third in new[other]
+    assert not any("Romeo" in key for key in new[other])
     for empty in (b'{"hex": "zz"}', b'{"line": 5}', b"{broken"):
         assert logs.line(empty) == b""
 

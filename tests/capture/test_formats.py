@@ -132,33 +132,66 @@ def play(*lines: Said, given: dict[int, str] | None = None) -> list[str]:
 def test_a_play_of_what_was_said() -> None:
     """People have names, and nobody's secrets are in it."""
     other = "VER=1.1&CMD=List&SEQ=1&UIN=10002"
-    assert play(said(LOGIN), said(HELLO), said(TAKEN, Role.SERVER), said(other)) == [
+    lines = [said(LOGIN), said(HELLO), said(TAKEN, Role.SERVER), said(other, stream=2)]
+    assert play(*lines) == [
         "Romeo > " + LOGIN.replace("10001", "{Romeo}").replace(
             "5EBE2294ECD0E0F08EAB7690D2A6EE69", "{password}"
         ),
         "Romeo > VER=1.1&CMD=CLTMSG&SEQ=201&UIN={Romeo}&UN={Juliet}&MG=你好",
         "Romeo < VER=1.1&CMD=CLTMSG&SEQ=201&UIN={Romeo}&RES=0",
+        "Romeo disconnects",
         "Juliet > VER=1.1&CMD=List&SEQ=1&UIN={Juliet}",
+        "Juliet disconnects",
     ]  # fmt: skip
 
 
 def test_names_may_be_given() -> None:
     """By who asks, or by the play that was read."""
     assert play(said(HELLO), given={10001: "Juliet", 10002: "Nurse"}) == [
-        "Juliet > VER=1.1&CMD=CLTMSG&SEQ=201&UIN={Juliet}&UN={Nurse}&MG=你好"
+        "Juliet > VER=1.1&CMD=CLTMSG&SEQ=201&UIN={Juliet}&UN={Nurse}&MG=你好",
+        "Juliet disconnects",
     ]
-    assert play(said(HELLO, actor="Romeo"), said("VER=1.1&CMD=List&SEQ=1&UIN=10003"))[1] == (
+    asks = "VER=1.1&CMD=List&SEQ=1&UIN="
+    assert play(said(HELLO, actor="Romeo", stream=0), said(f"{asks}10003", stream=0))[1] == (
         "Juliet > VER=1.1&CMD=List&SEQ=1&UIN={Juliet}"
     )
-    crowd = [said(f"VER=1.1&CMD=List&SEQ=1&UIN={number}") for number in range(20_000, 20_020)]
+    crowd = [said(f"{asks}{number}", stream=0) for number in range(20_000, 20_020)]
     assert play(*crowd)[-1].startswith("Person20 > ")
 
 
+def test_somebody_with_several_connections() -> None:
+    """One after the other they are hers; at the same time, or over HTTP, another actor's."""
+    lines = [
+        said(HELLO, stream=1),
+        said(HELLO, stream=2),
+        said(HELLO, stream=1),
+        said(HELLO, stream=3),
+        said(HELLO, stream=4, over="http"),
+        said(HELLO, stream=5, over="http"),
+        said(HELLO, stream=2),
+    ]
+    line = " > VER=1.1&CMD=CLTMSG&SEQ=201&UIN={Romeo}&UN=10002&MG=你好"
+    assert play(*lines) == [
+        "Romeo" + line,
+        "Romeo_2" + line,
+        "Romeo" + line,
+        "Romeo disconnects",
+        "Romeo" + line,
+        "Romeo disconnects",
+        "Romeo_3 speaks HTTP",
+        "Romeo_3" + line,
+        "Romeo_3" + line,
+        "Romeo_2" + line,
+        "Romeo_2 disconnects",
+    ]
+
+
 def test_who_speaks_http_is_told() -> None:
-    """Whenever that changes."""
-    lines = [said(HELLO, over=over) for over in ("tcp", "http", "http", "tcp")]
-    made = play(*lines)
-    assert [one for one in made if "speaks" in one] == ["Romeo speaks HTTP", "Romeo speaks TCP"]
+    """Of an actor in a play once; and a gateway speaks for others on its connection."""
+    spoken = [said(HELLO, over="http", actor="Romeo", stream=0) for _ in range(2)]
+    assert [one for one in play(*spoken) if "speaks" in one] == ["Romeo speaks HTTP"]
+    others = [said(HELLO), said(HELLO.replace("10001", "10002"))]
+    assert play(*others)[1].startswith("Romeo > VER=1.1&CMD=CLTMSG&SEQ=201&UIN={Juliet}")
 
 
 def test_junk_is_quoted_and_what_cannot_be_said_is_told() -> None:

@@ -190,6 +190,7 @@ def test_unknown_blocks_are_skipped(size: int) -> None:
     [
         (b"", "the file is empty"),
         (b"ab", "starts 'ab'"),
+        (b"ab\r\n", r"starts 'ab\\x0d\\x0a'"),
         (b"VER=1.4&CMD=Login&PS=abc\r\n", "starts 'VER="),
         (b"\x28\xb5\x2f\xfdxxxx", "packed with zstd"),
         (b"\xfd7zXZ\0", "packed with xz"),

@@ -135,6 +135,22 @@ def test_a_line_cut_off_is_kept() -> None:
     assert len(wire.said) == 2  # two bytes are no line
 
 
+def test_a_number_that_is_cut_off_answers_nothing() -> None:
+    """It may be the beginning of another one; where a field follows it is whole."""
+    wire = Wire()
+    wire.client(HELLO.replace(b"201", b"20"))
+    wire.client(HELLO)
+    wire.server(b"VER=1.1&CMD=CLTMSG&SEQ=20")
+    wire.close()
+    assert wire.said[-1].request is None
+    assert len(wire.notes("unanswered")) == 2
+    wire = Wire()
+    wire.client(HELLO)
+    wire.server(b"VER=1.1&CMD=CLTMSG&SEQ=201&UIN=10")
+    wire.close()
+    assert wire.said[-1].request is wire.said[0]
+
+
 def test_a_gap_cuts_two_lines() -> None:
     """What is left of the lines on both sides of it is kept, and marked."""
     wire = Wire()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from kqq.capture.events import End
 from kqq.charts import cast as module
 from kqq.charts.cast import Cast
 from kqq.protocol import Role
@@ -121,3 +122,8 @@ def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cast.on_stream(1) is None
     assert cast.on_stream(6) == ("uin", "10006")
     assert len(cast.names()) == 3
+    said = talk.ask(10001, "Logout")
+    for number in range(1, 6):
+        said.server = End(f"192.0.2.{number}", 14000)
+        _, server = cast.meet(said)
+    assert cast.detail(server) == "192.0.2.5"  # its port is not known any more

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kqq.capture.events import End, Note
 from kqq.charts import figures as module
 from kqq.charts.figures import Figures, Lane
 from kqq.charts.sequence import Kind
@@ -162,15 +163,17 @@ def test_only_so_many_lines_are_kept() -> None:
 
 def test_nothing_grows_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of people, pairs, commands, oddities and connections only so many are told apart."""
-    for name in ("_PEOPLE", "_PAIRS", "_COMMANDS", "_ODDITIES", "_STREAMS", "_KEPT"):
+    for name in ("_PEOPLE", "_PAIRS", "_COMMANDS", "_ODDITIES", "_STREAMS", "_KEPT", "_NOTES"):
         monkeypatch.setattr(module, name, 3)
     talk = Sayings()
     for place in range(10):
         talk.ask(10001 + place, "CLTMSG", UN=10002 + place, MG="hi")
         said = talk.ask(10001 + place, f"C{place}")
         said.odd = (f"odd {place}",)
-        talk.push(10001, "update_stat", ST=10, UN=10001 + place)
-    figures = Figures(2).take_all(talk.items)
+        push = talk.push(10001, "update_stat", ST=10, UN=10001 + place)
+        push.server = End(f"192.0.2.{place}", 14000)
+    notes = [Note(f"kind {place}", "words", None, place) for place in range(10)]
+    figures = Figures(2).take_all([*talk.items, *notes])
     assert len(figures.people) == 3
     assert figures.people_left_out > 0
     assert len(figures.pairs) == 3
@@ -180,6 +183,9 @@ def test_nothing_grows_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert figures.oddities_left_out == 7
     assert figures.streams == 3
     assert len(figures.lanes) == 3
+    assert len(figures.servers) == 3
+    assert set(figures.notes) == {"kind 0", "kind 1", "kind 2", "…"}
+    assert figures.note_counts["…"] == 7
     assert len(figures.kept()) <= 5
 
 

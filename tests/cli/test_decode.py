@@ -169,7 +169,9 @@ def test_nothing_found_is_told(capture: str, tmp_path: Path) -> None:
     assert (shown.exit_code, shown.stdout, shown.stderr) == (0, "", "no line is like that\n")
     empty = str(Making().save(tmp_path / "empty.pcap"))
     shown = kqq("decode", empty)
-    assert (shown.exit_code, shown.stderr) == (0, "no line of the protocol was found\n")
+    words = "no line of the protocol was found"
+    assert (shown.exit_code, shown.stderr) == (0, f"{words}; --notes tells what else there is\n")
+    assert kqq("decode", empty, "--notes").stderr == f"{words}\n"
 
 
 @pytest.mark.parametrize(
@@ -299,6 +301,7 @@ def test_packets_of_the_network(tools: Path, capture: str, tmp_path: Path) -> No
     assert shown.stdout == ROWS
     assert shown.exit_code == 0
     assert kept.read_bytes() == Path(capture).read_bytes()
+    assert kept.stat().st_mode & 0o777 == 0o600  # passwords are in it
     words = (tools / "said").read_text()
     assert words.startswith("-i lo ")
     assert "tcp port 14000 or tcp port 8000 or tcp port 80" in words
@@ -320,7 +323,7 @@ def test_interfaces_are_listed(tools: Path) -> None:
         ([], 2, "say which interface, such as lo or any"),
         (["--", "-w"], 2, "an interface does not begin with -"),
         (["lo", "--port", "1", "--filter", "x"], 2, "cannot be had at once"),
-        (["lo", "--write", "/no/such/folder/x"], 1, "/no/such/folder/x cannot be written: No such"),
+        (["lo", "--write", "/no/such/folder/x"], 2, "cannot write /no/such/folder/x: No such file"),
         (["lo", "--since", "x"], 2, "is no time"),
     ],
 )
@@ -341,7 +344,10 @@ def test_a_tool_that_fails_is_told(tools: Path, capture: str) -> None:
     assert "tcpdump may not capture" in shown.stderr
     assert "setcap cap_net_raw" in shown.stderr
     tool(tools, 'echo "tcpdump: xyz: No such device" >&2; exit 1')
-    assert kqq("capture", "xyz").stderr == "kqq: tcpdump failed: tcpdump: xyz: No such device\n"
+    assert kqq("capture", "xyz").stderr == (
+        "kqq: tcpdump failed: tcpdump: xyz: No such device\n"
+        "    `kqq capture --list` shows what can be captured\n"
+    )
     tool(tools, f"cat {capture}; echo gone >&2; exit 1")
     shown = kqq("capture", "lo")
     assert (shown.stdout, shown.stderr) == (ROWS, "kqq: tcpdump failed: gone\n")
@@ -405,3 +411,55 @@ def test_the_page_about_it_works(tmp_path: Path) -> None:
     for sample in blocks("text"):
         assert sample in done.stdout
     assert "Anna > VER=1.4" in (tmp_path / "talk.kqq").read_text()
+
+
+PASSWORD = "5EBE2294ECD0E0F08EAB7690D2A6EE69"
+SESSION = "feedface" * 8
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("&PS=", "PS="),
+        ("&PS=", "%26PS="),
+        ("PS=", "P%53="),
+        ("PS=", "PS%3d"),
+        ("PS=", "PS:"),
+        ("PS=", "PS\n="),
+        ("&PS=", "&PS=1&"),
+        ("CMD=Login&", "CMD=CLTMSG&UN=10002&MG=hi&"),
+        ("CMD=Login", f"CMD=PS={PASSWORD}"),
+        (f"&PS={PASSWORD[:12]}", f"&PS={PASSWORD[:12]}\n"),
+    ],
+)
+@pytest.mark.parametrize("over", ["tcp", "http"])
+def test_no_view_shows_a_secret_of_a_broken_line(
+    old: str, new: str, over: str, tmp_path: Path
+) -> None:
+    """Wherever a client put it, and if its key is lost, a password is in no output."""
+    line = LOGIN.decode().strip().replace(old, new).encode()
+    answer = SIGNED_IN.strip().replace(b"&SG=ab", f"SG={SESSION}".encode())
+    made = Making()
+    talk = made.talk()
+    if over == "tcp":
+        talk.client(line + b"\r\n")
+        talk.server(answer + b"\r\n")
+    else:
+        talk.post(line, answer)
+    talk.close()
+    torn = made.talk(opened=False)
+    torn.client(LOGIN[LOGIN.index(b"PS=") + 9 :] + LOGIN)
+    assert_no_secret_is_shown(made.save(tmp_path / "broken.pcap"))
+
+
+def assert_no_secret_is_shown(path: Path) -> None:
+    """Look at a capture in every way there is."""
+    ways = [("decode", *how) for how in ([], ["--fields", "--notes"], ["--json"], ["--csv"])]
+    ways += [("decode", "--play"), ("report",), ("report", "--json")]
+    ways += [("diagram", "--format", form) for form in ("svg", "mermaid", "terminal")]
+    for way in ways:
+        shown = kqq(*way, str(path)).stdout
+        assert shown, way
+        for secret in (PASSWORD, SESSION):
+            places = range(len(secret) - 12)
+            assert not any(secret[place : place + 12] in shown for place in places), (way, shown)

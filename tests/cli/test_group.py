@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,10 +22,12 @@ from kqq.cli.group import (
     counted,
     is_option,
     moment,
+    new_file,
     paragraph,
     print_json,
     show,
     table,
+    written_to,
 )
 from kqq.errors import AccountError, ConfigError, KQQError, NoSuchNumber, StoreError, TimedOut
 from serving import quiet_port
@@ -410,3 +413,22 @@ def test_ctrl_c_at_a_question_at_a_terminal_is_no_mistake(monkeypatch: pytest.Mo
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     with pytest.raises(click.Abort):
         confirm("Are you sure?")
+
+
+def test_files_are_for_their_owner(tmp_path: Path) -> None:
+    """What people said is in them; one that is there is written over, and a full disk is told."""
+    for name in ("new", "new"):
+        with written_to(tmp_path / name) as target:
+            target.write("你好\n")
+    with new_file(tmp_path / "bytes") as kept:
+        kept.write(b"\xff")
+    assert (tmp_path / "new").read_bytes() == "你好\n".encode()
+    modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == {0o600}
+    with pytest.raises(ConfigError, match="cannot write /no/such/file: No such file"):
+        new_file(Path("/no/such/file"))
+    no_space = pytest.raises(ConfigError, match="cannot write /dev/full: No space")
+    with no_space, written_to(Path("/dev/full")) as target:
+        target.write("x")
+    with written_to(None) as target:
+        assert target is sys.stdout

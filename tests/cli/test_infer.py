@@ -111,6 +111,23 @@ def test_no_capture_is_an_error(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (1, "")
     assert "missing" in result.stderr
     assert kqq("infer").exit_code == 2
+    missing = kqq("infer", "--lines", str(tmp_path / "missing"))
+    assert missing.exit_code == 1
+    assert "missing cannot be opened: No such file" in " ".join(missing.stderr.split())
+
+
+def test_a_text_without_our_lines_says_how_to_read_it(tmp_path: Path) -> None:
+    """A conversation that was copied from somewhere; of other files nothing is said."""
+    path = tmp_path / "copied.txt"
+    path.write_text("hello you\n")
+    result = kqq("infer", str(path))
+    assert result.exit_code == 1
+    words = " ".join(result.stderr.split())
+    assert "it starts 'hello you\\x0a'" in words
+    assert words.endswith("--lines takes each line of it for a message")
+    for other in (b"", b"\x7fELF\0"):
+        path.write_bytes(other)
+        assert "--lines" not in kqq("infer", str(path)).stderr
 
 
 def test_some_connections_only(tmp_path: Path) -> None:

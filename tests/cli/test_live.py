@@ -72,6 +72,8 @@ def test_refusals_say_what_to_do() -> None:
     assert "usermod -aG wireshark" in refusal("dumpcap", "You are not permitted\n")
     assert refusal("tcpdump", "a\x1b\n\nb\nc\nd\ne\n") == "tcpdump failed: a\\x1b; b; c; d"
     assert refusal("tcpdump", "") == "tcpdump failed: it does not say why"
+    assert "kqq capture --list" in refusal("tcpdump", "tcpdump: x: No such device exists\n")
+    assert "kqq capture --list" in refusal("dumpcap", 'There is no device named "x".\n')
 
 
 def test_a_tool_gives_bytes(tmp_path: Path, tools: Path) -> None:

@@ -19,6 +19,7 @@ from kqq.cli.noticed import (
 )
 from kqq.infer import Fact, Field, MessageKind, Proposal, infer
 from kqq.infer.kinds import propose
+from kqq.language import use_language
 from unknown import forms
 
 VEIL = Veil(secrets=False)
@@ -94,6 +95,15 @@ def test_rows_of_fields() -> None:
     assert lines[3].endswith("all  ***")
     assert lines[4].strip() == "- its bytes begin as a PNG picture does"
     assert max(map(cell_len, lines)) <= 80
+    use_language("zh")
+    try:
+        lines = list(field_lines([field("a", "1", "2"), field("b", "1", "2", of=4)], VEIL))
+    finally:
+        use_language(None)
+    all_of_them, half = lines[0], lines[-1]
+    assert "全部" in all_of_them
+    ends = [cell_len(all_of_them.partition("全部")[0]) + 4, half.index("50 %") + 4]
+    assert ends[0] == ends[1]
 
 
 def test_fields_that_come_together_are_told_once() -> None:

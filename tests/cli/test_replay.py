@@ -139,7 +139,9 @@ def test_accounts_in_a_file(tmp_path: Path, address: str) -> None:
         (("{play}", "--against", "nowhere"), Exit.USAGE, "is not an address"),
         (("{play}", "--against", "a:1", "--account", "Romeo"), Exit.USAGE, "write NAME=NUMBER"),
         (("{folder}/none.kqq", "--against", "a:1"), Exit.USAGE, "No such file"),
-        (("{folder}/bytes", "--against", "a:1"), Exit.USAGE, "is not UTF-8"),
+        (("{folder}/bytes", "--against", "a:1"), Exit.USAGE, "is not UTF-8; `kqq decode --play`"),
+        (("{folder}/log", "--against", "a:1"), Exit.USAGE, "makes a play of a capture or a log"),
+        (("{folder}/nothing", "--against", "a:1"), Exit.USAGE, "has no statements"),
         (("{folder}/broken", "--against", "a:1"), Exit.USAGE, "line 2: 'what?' is no statement"),
         (
             ("{play}", "--against", "kqqs://a:1", "--ca", "{folder}/broken"),
@@ -153,6 +155,8 @@ def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], code: Exit, wor
     name = play(tmp_path)
     (tmp_path / "bytes").write_bytes(b"\xff")
     (tmp_path / "broken").write_text("Anna signs in\nwhat?\n")
+    (tmp_path / "log").write_text("19:03 -> VER=1.4&CON=1&CMD=List&SEQ=1&UIN=10001\n")
+    (tmp_path / "nothing").write_text("# Nothing happens.\n")
     given = [one.replace("{play}", name).replace("{folder}", str(tmp_path)) for one in arguments]
     result = kqq("replay", *given)
     assert result.exit_code == code

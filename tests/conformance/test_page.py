@@ -112,4 +112,4 @@ def test_it_is_in_the_language_of_the_person() -> None:
         use_language("zh")
         assert '<html lang="zh' in page(report(PASSED))
     finally:
-        use_language("en")
+        use_language(None)

@@ -159,7 +159,7 @@ async def test_a_server_that_hangs_up() -> None:
 async def test_a_list_that_cannot_be_read() -> None:
     """Then the file says who are friends."""
     assert await told(but(SimpleInfo2=["&RES=1"]), [TWO]) == Tidied()  # type: ignore[list-item]
-    for rest in ("&RES=0&UN=x,", "&RES=0"):
+    for rest in ("&RES=0&UN=x,", "&RES=0", f"&RES=0&UN={'9' * 5000},"):
         assert await told(but(SimpleInfo2=[rest]), []) == Tidied()
     endless = but(SimpleInfo2=["&RES=0&NP=5&UN=10002,"])
     assert await told(endless) == Tidied()

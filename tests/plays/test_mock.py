@@ -133,6 +133,15 @@ def test_polls() -> None:
     assert talk.say("web", poll.replace("10001", "7"), pushes=False) == []
 
 
+@pytest.mark.parametrize("uin", ["abc", "", "9" * 5000])
+def test_polls_that_cannot_be_read(uin: str) -> None:
+    """They get no answer, whoever has signed in with such a number."""
+    talk = Talk("Romeo > CMD=Login UIN={any}\nRomeo < CMD=Login RES=0 RS=0")
+    assert talk.say("web", f"VER=1.1&CMD=Login&SEQ=1&UIN={uin}", pushes=False)
+    assert talk.say("web", f"VER=1.1&CMD=GetMsgEx&SEQ=2&UIN={uin}", pushes=False) == []
+    assert not talk.heard.is_known
+
+
 def test_polls_in_the_play() -> None:
     """Those that are written out are answered so, once, or again with the same number."""
     talk = Talk(

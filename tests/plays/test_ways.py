@@ -255,6 +255,7 @@ async def test_empty_answer() -> None:
         (["VER=1.1&CMD=GETMSGEX"], "cannot be read"),
         ([f"{POLL}2&MT=9,&UN=1,&MG=a,"], "MN=2 and has 1"),
         ([f"{POLL}1&MT=99,&UN=1,&MG=soon,"], "is no number: 'soon'"),
+        ([f"{POLL}1&MT=99,&UN=1,&MG={'1' * 5000},"], "is no number: '11"),
         ([f"{POLL}1&MT=9,&UN=1,&MG=a,"], "each of 100 polls"),
     ],
 )

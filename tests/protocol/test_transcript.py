@@ -178,6 +178,12 @@ def test_where_a_play_cannot_be(comment: str) -> None:
         ("Romeo sings", f"line 2: 'Romeo sings' is no statement; {ALLOWED}"),
         ("romeo signs in", "line 2: 'romeo signs in' is no statement"),
         ("clock -1", "is no statement"),
+        (
+            "19:03 -> VER=1.4&CMD=Login&PS=5EBE2294ECD0E0F08EAB7690D2A6EE69&M5=1",
+            "line 2: '19:03 -> VER=1.4&CMD=Login&PS=***&M5=1' is no statement",
+        ),
+        ("Romeo > CMD=Login what,PS=5EBE2294ECD0E0F0", "'what,PS=***' is not KEY=VALUE"),
+        ('Romeo > "VER=1.4&PS=5EBE2294ECD0E0F0', '"VER=1.4&PS=*** is not one string'),
         ("Romeo speaks UDP", "is no statement"),
         ("Romeo asks Juliet", "is no statement"),
         ('Juliet accepts Romeo "yes"', "is no statement"),
@@ -370,7 +376,7 @@ def test_somebody_may_be_named_later() -> None:
 
 
 def test_what_is_another_each_time_is_not_written_down() -> None:
-    """Numbers of pushes, which a client may confirm, and pictures."""
+    """Numbers of pushes, which a client may confirm, those that are used once, and pictures."""
     recorder = Recorder({})
 
     def written(direction: str, command: str, more: str) -> str:
@@ -385,7 +391,11 @@ def test_what_is_another_each_time_is_not_written_down() -> None:
     assert written(">", "GetMsgEx", "SEQ=1000000002") == "SEQ={push2}"
     assert written("<", "GETMSGEX", "SEQ=1000000002&MN=0") == "SEQ={push2}&MN=0"
     assert written(">", "GetMsgEx", "SEQ=1000000003") == "SEQ=1000000003"
-    assert written(">", "CLTMSG", "SEQ=1000000002") == "SEQ=1000000002"
+    assert written(">", "CLTMSG", "SEQ=1000000002") == "SEQ={once1}"
+    assert written(">", "CLTMSG", "SEQ=1000000007") == "SEQ={once2}"
+    assert written("<", "CLTMSG", "SEQ=1000000007&RES=0") == "SEQ={once2}&RES=0"
+    assert written("<", "CLTMSG", "SEQ=1000000008&RES=0") == "SEQ=1000000008&RES=0"
+    assert written(">", "CLTMSG", "SEQ=207") == "SEQ=207"
     for number in range(1000):
         written("<", "Server_Msg", f"SEQ={2000000000 + number}")
     assert written(">", "GetMsgEx", "SEQ=1000000001") == "SEQ=1000000001"
@@ -422,7 +432,8 @@ def test_what_was_written_down_is_sent_again(raw: bytes) -> None:
     recorder = Recorder({10001: "Romeo", 10002: "Juliet"})  # which knows of no push
     recorded = template(recorder.statement("Romeo", ">", line).removeprefix("Romeo > "))
     if not re.search(r"(?i)(PS|SG)[\s\x00-\x20\x80-\uffff]*=", line.text):
-        assert Line.decode(recorded.fill({}, BOUND)).encode() == Line.decode(line.encode()).encode()
+        bound = {**BOUND, "once1": line.values().get("SEQ", "")}
+        assert Line.decode(recorded.fill({}, bound)).encode() == Line.decode(line.encode()).encode()
 
 
 def test_places_that_are_known() -> None:

@@ -5,9 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kqq.errors import RemoteProtocolError
-from kqq.protocol.wire import LINE_LIMIT, Line, LineBuffer, mask, mask_bytes, show
+from kqq.protocol.wire import (
+    LINE_LIMIT,
+    Line,
+    LineBuffer,
+    mask,
+    mask_broken,
+    mask_broken_bytes,
+    mask_bytes,
+    show,
+)
 from strategies import ENDS, LINES, cuts
 from vectors import VECTORS, Vector
+
+HASH = "5EBE2294ECD0E0F08EAB7690D2A6EE69"
 
 # --- lines ---------------------------------------------------------------------------------------
 
@@ -99,12 +110,36 @@ def test_one_field_may_take_the_rest(text: str, found: dict[str, str]) -> None:
         ("PS=a%26b=c\r\nPS=d", "PS=***\r\nPS=***"),
         ("MSG=abc&PPS=abc&PS2=abc", "MSG=abc&PPS=abc&PS2=abc"),
         ("\x89\x01PS=abc\udcff\ud800&A=\ud800", "\x89\x01PS=***&A=\ud800"),
+        ("P%53=abc&%73%47=abc&S%73G%3dabc", "P%53=***&%73%47=***&S%73G%3d***"),
+        ("MG=hi%26PS=abc&A=1", "MG=hi%26PS=***&A=1"),
+        (f"UIN=10001PS={HASH}&M5=1", "UIN=10001PS=***&M5=1"),
+        (f"RES=0SG={HASH * 2}&A=1", "RES=0SG=***&A=1"),
+        (f"PS=\r\n{HASH}&A=1", "PS=***&A=1"),
+        ("PS=\r\nVER=1.1", "PS=***\r\nVER=1.1"),
+        ("uin=10001&pwd=abc", "uin=10001&pwd=***"),
     ],
 )
 def test_secrets_are_masked_wherever_they_stand(text: str, masked: str) -> None:
     """The values of PS, SG and SSG are replaced, in any case and any text; others stay."""
     assert mask(text) == masked
     assert mask(masked) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (HASH, "***"),
+        (f"{HASH[9:]}&M5=1", "***&M5=1"),
+        (f"MG=hi&{HASH[20:]}", "MG=hi&***"),
+        (f"A=1\r\n{HASH[20:]}\r\n", "A=1\r\n***\r\n"),
+        (f"KEY={HASH}&PS=abc", "KEY=***&PS=***"),
+        (f"VC={HASH}&SEQ=1234567890&abc&D00D", f"VC={HASH}&SEQ=1234567890&abc&D00D"),
+    ],
+)
+def test_what_may_be_a_secret_is_masked_in_broken_lines(text: str, masked: str) -> None:
+    """Where a key is missing or wrong, what looks like a secret or the rest of one is replaced."""
+    assert mask_broken(text) == masked
+    assert mask_broken_bytes(text.encode()) == masked.encode()
 
 
 def test_secrets_are_masked_in_bytes() -> None:

@@ -192,6 +192,18 @@ async def test_lines_can_be_put_in() -> None:
             answered.edit("VER=1")
 
 
+async def test_only_so_many_lines_are_put_in_for_who_takes_none() -> None:
+    """A rule that says more than somebody hears does not fill the memory."""
+    async with between() as place:
+        client, _ = await place.both()
+        for _ in range(256):
+            place.flow.inject(PUSH, Role.CLIENT)
+        with pytest.raises(LocalProtocolError, match="256 lines that were put in wait for the cli"):
+            place.flow.inject(PUSH, Role.CLIENT)
+        assert await client.hear() == PUSH
+        place.flow.inject(PUSH, Role.CLIENT)
+
+
 async def test_over_http_a_line_is_put_in_as_a_post() -> None:
     """On a connection of its own; the answer is shown and goes to nobody."""
     async with between() as place:

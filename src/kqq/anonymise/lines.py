@@ -7,6 +7,7 @@ what nobody knows; that is then said, since nobody can vouch for it.
 import re
 from collections import Counter
 from collections.abc import Callable
+from http import HTTPStatus
 
 from kqq.anonymise.values import Values
 from kqq.protocol.declare import DOCUMENTS, REQUESTS, RESPONSES
@@ -72,6 +73,18 @@ _KEPT_HEADERS = {
     b"connection", b"content-encoding", b"content-length", b"content-type", b"date", b"expect",
     b"keep-alive", b"pragma", b"proxy-connection", b"transfer-encoding", b"vary", b"allow",
 }  # fmt: skip
+_KEPT_WORDS = re.compile(
+    rb"(?i)(?<![\w%])(?:[a-z]{1,2}|\d{1,4}|text|plain|html|xml|json|css|application|www|form|urlencoded"
+    rb"|octet|stream|image|png|gif|jpeg|wap|vnd|wml|wmlc|charset|utf|iso|gbk|chunked|identity|gzip"
+    rb"|deflate|compress|close|keep|alive|cache|store|max|age|private|public|must|revalidate|timeout"
+    rb"|continue|level|mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+    rb"|gmt|get|post|head|options|put|accept|encoding|language|user|agent|origin|cookie|upgrade)"
+    rb"(?![\w%])"
+)
+"""What stands in these headers usually; whatever else somebody put there is replaced."""
+_KEPT_VERSION = re.compile(rb"HTTP/\d(?:\.\d)?")
+_STATUS_LINE = re.compile(rb"(HTTP/\d(?:\.\d)? \d{3}(?!\d))(.*)", re.DOTALL)
+_KEPT_REASONS = {b"", *(status.phrase.lower().encode() for status in HTTPStatus)}
 _KEPT_AGENTS = {b"UNTRUSTED/1.1", b"iQQol Client"}
 _KEPT_PATHS = re.compile(rb"/?(?:newConf/kjava/aubin2\.jsp)?")
 
@@ -158,15 +171,22 @@ class Lines:
             self._doubt("lines in heads of HTTP that are no headers")
             return self._words(body) + end
         value = body[header.end() :]
-        if header[1].lower() in _KEPT_HEADERS or value in _KEPT_AGENTS:
+        if value in _KEPT_AGENTS or _LENGTH.match(body):
             return raw
+        if header[1].lower() in _KEPT_HEADERS:
+            return header[0] + spared(value, _KEPT_WORDS, self.prose, _same) + end
         return header[0] + self.prose(value) + end
 
     def _first(self, body: bytes) -> bytes:
         """Return the first line of an HTTP message; a path that everybody uses stays."""
         if body.startswith(b"HTTP/"):
-            code = body[:12]
-            return code + (body[12:] if len(body) < 40 else self._words(body[12:]))
+            status = _STATUS_LINE.match(body)
+            if status is None:
+                version, space, rest = body.partition(b" ")
+                return version + space + self._words(rest)
+            reason = status[2]
+            is_usual = reason.strip().lower() in _KEPT_REASONS
+            return status[1] + (reason if is_usual else self._words(reason))
         method, _, rest = body.partition(b" ")
         path, space, version = rest.rpartition(b" ")
         if not _KEPT_PATHS.fullmatch(path):
@@ -174,6 +194,7 @@ class Lines:
             host, slash, inside = place.partition(b"/")
             inside = inside if _KEPT_PATHS.fullmatch(inside) else self._words(inside)
             path = scheme + separator + self.prose(host) + slash + inside
+        version = version if _KEPT_VERSION.fullmatch(version) else self._words(version)
         return method + b" " + path + space + version
 
     # --- fields ----------------------------------------------------------------------------------
@@ -283,6 +304,10 @@ class Lines:
     def _doubt(self, what: str) -> None:
         if not self.is_meeting:
             self.report.doubts[what] += 1
+
+
+def _same(found: bytes) -> bytes:
+    return found
 
 
 def _is_harmless(name: bytes, bare: bytes, command: str) -> bool:

@@ -56,9 +56,10 @@ _EVIDENCE = re.compile(rb"(?<!\w)(?:" + "|".join(SOURCES).encode() + rb")(?!\w)"
 
 _KNOWN_KEYS = {
     "number", "time", "stream", "frame", "over", "sender", "direction", "transport", "kind",
-    "seconds", "answers", "whole", "note", "version", "source", "file_line",
+    "seconds", "answers", "whole", "version", "source", "file_line",
 }  # fmt: skip
-_KEPT_STRING = re.compile(r"[A-Za-z0-9_.:+ -]{0,32}")
+_KEPT_WORDS = {"document", "unreadable", *SOURCES}  # besides what is usual in logs
+_PLAIN_KEY = re.compile(r"[A-Za-z_.-]*")
 
 
 def undone(quoted: bytes) -> tuple[bytes, list[tuple[bytes, int]]]:
@@ -168,7 +169,7 @@ class Logs:
         new = self._lines.line(old)
         if self._lines.is_meeting:
             return raw
-        done = {key: self._member(key, value, old, new) for key, value in found.items()}
+        done = {self._key(key): self._member(key, value, old, new) for key, value in found.items()}
         end = raw[len(raw.rstrip()) :]
         separators = (", ", ": ") if b'": ' in raw else (",", ":")
         text = json.dumps(done, ensure_ascii=raw.isascii(), separators=separators)
@@ -186,8 +187,8 @@ class Logs:
             return self._odd(value, old, new, sender)
         if key in ("uin", "command"):
             return self._word(value) if isinstance(value, int) else line.values().get("CMD", value)
-        is_plain = not isinstance(value, str) or _KEPT_STRING.fullmatch(value)
-        if key in _KNOWN_KEYS and is_plain and not isinstance(value, dict | list):
+        is_kept = value in _KEPT_WORDS if isinstance(value, str) else not _has_parts(value)
+        if key in _KNOWN_KEYS and is_kept:
             return value
         return self._word(value)
 
@@ -198,6 +199,10 @@ class Logs:
         made = dict(zip(before, after, strict=False))
         return [made.get(one) or self._word(one) for one in map(str, odd)]
 
+    def _key(self, key: str) -> str:
+        """Return the name of a member; one that is no plain word may be somebody's number."""
+        return key if _PLAIN_KEY.fullmatch(key) else str(self._word(key))
+
     def _word(self, value: Any) -> Any:
         """Return what replaces a value of any kind."""
         if isinstance(value, str):
@@ -205,10 +210,20 @@ class Logs:
         if isinstance(value, list):
             return [self._word(one) for one in value]
         if isinstance(value, dict):
-            return {key: self._word(one) for key, one in value.items()}
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return int(self._usual(str(value).encode()))
+            return {self._key(key): self._word(one) for key, one in value.items()}
+        if isinstance(value, float):
+            return self._fraction(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            other = int(self._usual(str(abs(value)).encode()))
+            return other if value >= 0 else -other
         return value
+
+    def _fraction(self, value: float) -> float:
+        """Return what replaces a number with a point in it, 0 if nothing like it can."""
+        try:
+            return float(self._lines.values.words(repr(value).encode()))
+        except ValueError:  # it has letters in it: of an exponent, or none at all
+            return 0.0
 
 
 def _end_of(raw: bytes, at: int, quote: bytes) -> int:
@@ -220,6 +235,10 @@ def _end_of(raw: bytes, at: int, quote: bytes) -> int:
         if end > 0:
             return end
     return len(raw)
+
+
+def _has_parts(value: Any) -> bool:
+    return isinstance(value, dict | list)
 
 
 def _object(raw: bytes) -> dict[str, Any] | None:

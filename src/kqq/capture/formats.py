@@ -13,7 +13,7 @@ from kqq.errors import CaptureError
 from kqq.protocol.messages import Role
 from kqq.protocol.schema import Failure, Unreadable
 from kqq.protocol.transcript import Recorder
-from kqq.protocol.wire import mask_bytes
+from kqq.protocol.wire import mask_broken_bytes
 
 COLUMNS = (
     "number", "time", "stream", "frame", "over", "sender", "client", "server", "actor", "uin",
@@ -72,7 +72,7 @@ def said_object(said: Said, *, secrets: bool = False) -> dict[str, Any]:
     }
     if line.junk or not (text.isascii() or _is_text(text)):
         raw = line.encode()
-        found["hex"] = (raw if secrets else mask_bytes(raw)).hex()
+        found["hex"] = (raw if secrets else mask_broken_bytes(raw)).hex()
     return found
 
 
@@ -178,19 +178,58 @@ def play_lines(items: Iterable[Said], given: dict[int, str] | None = None) -> It
                 "such as with --uin or --since"
             )
     cast = _Cast(said, given or {})
+    actors = _Actors(said)
     recorder = Recorder(cast.names)
     yield f"# {len(said)} lines of what was captured, by `kqq decode --play`."
-    over: dict[str, str] = {}
-    for one in said:
-        actor = cast.actor(one)
-        if actor is None or not one.whole:
-            why = "nobody's" if actor is None else "only part of a"
+    for place, one in enumerate(said):
+        name = cast.name(one)
+        if name is None or not one.whole:
+            why = "nobody's" if name is None else "only part of a"
             yield f"# Line {one.number} is left out, being {why} line."
             continue
-        if over.get(actor, "tcp") != one.over:
+        actor, is_new = actors.of(one, name)
+        if is_new:
             yield f"{actor} speaks {one.over.upper()}"
-        over[actor] = one.over
         yield recorder.statement(actor, ">" if one.sender is Role.CLIENT else "<", one.line)
+        if actors.ends(one, place):
+            yield f"{actor} disconnects"
+
+
+class _Actors:
+    """Who says a line in a play: one actor for each connection that somebody has at a time.
+
+    Somebody's second connection, or the posts of somebody who has a connection, are another actor's
+    with the same number, such as Romeo_2.
+    """
+
+    def __init__(self, said: list[Said]) -> None:
+        self._last = {one.stream: place for place, one in enumerate(said) if one.stream}
+        self._over: dict[str, str] = {}
+        self._of_stream: dict[int, str] = {}
+
+    def of(self, said: Said, name: str) -> tuple[str, bool]:
+        """Return the actor who says or gets a line, and whether to tell how they speak."""
+        actor = self._of_stream.get(said.stream) or said.actor or self._free(name, said.over)
+        is_told = self._over.get(actor, "tcp") != said.over
+        self._over[actor] = said.over
+        if said.stream and said.over == "tcp":
+            self._of_stream[said.stream] = actor
+        return actor, is_told
+
+    def _free(self, name: str, over: str) -> str:
+        """Return an actor of somebody who speaks so, and has no connection now."""
+        busy = set(self._of_stream.values())
+        actor, count = name, 1
+        while self._over.get(actor, over) != over or actor in busy:
+            count += 1
+            actor = f"{name}_{count}"
+        return actor
+
+    def ends(self, said: Said, place: int) -> bool:
+        """Return whether a line is the last one of a connection, as far as is known."""
+        if self._last.get(said.stream) != place:
+            return False
+        return self._of_stream.pop(said.stream, None) is not None
 
 
 class _Cast:
@@ -210,7 +249,7 @@ class _Cast:
             if one.stream and one.uin is not None:
                 self._of_stream.setdefault(one.stream, self.names[one.uin])
 
-    def actor(self, said: Said) -> str | None:
+    def name(self, said: Said) -> str | None:
         """Return who says or gets a line; None if nobody knows."""
         if said.actor:
             return said.actor

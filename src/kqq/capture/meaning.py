@@ -14,7 +14,7 @@ from kqq.protocol.explain import oddities, sender_of, spec_of
 from kqq.protocol.fields import unescape
 from kqq.protocol.messages import Role, decode
 from kqq.protocol.schema import HEADS, Failure, Field, Message, Spec, Unreadable
-from kqq.protocol.wire import Line, mask, mask_bytes, show
+from kqq.protocol.wire import Line, mask, mask_broken, mask_bytes, show
 
 __all__ = ["fields_json", "fields_of", "masked", "meaning", "sender_of"]
 
@@ -24,6 +24,8 @@ _LONGEST_SHAPE = 4096
 """Signs of a line whose keys are kept."""
 _MOST_ODD = 20
 _LONGEST_ODD = 300
+_SHORTEST = 3
+"""Signs of a part in which no secret can stand."""
 _HIDDEN = "***"
 _PLAIN_NUMBER = re.compile("0|[1-9][0-9]{0,17}").fullmatch
 
@@ -106,7 +108,7 @@ def fields_of(
     read as its kind, or is not in the catalogue, is words. Secrets are `***` unless asked for.
     """
     shape, parts = _shape(line, _spec(line, message, sender))
-    parts = parts if secrets else _hidden(line, parts)
+    parts = parts if secrets else _hidden(line, message, shape, parts)
     found: dict[str, Any] = {}
     for entry in shape.entries:
         value = parts[entry.place][entry.start :]
@@ -121,7 +123,7 @@ def fields_json(
 ) -> str:
     """Return what `fields_of` does as JSON has it, sooner."""
     shape, parts = _shape(line, _spec(line, message, sender))
-    parts = parts if secrets else _hidden(line, parts)
+    parts = parts if secrets else _hidden(line, message, shape, parts)
     pieces = []
     for place, start, _, label, secret, read, is_text, is_number in shape.entries:
         value = parts[place][start:]
@@ -140,16 +142,28 @@ def masked(line: Line, message: Message | Unreadable, sender: Role) -> str:
     """Return the text of `line`, junk aside, with secrets hidden."""
     shape, parts = _shape(line, _spec(line, message, sender))
     text = line.text
+    if shape.odd or isinstance(message, Unreadable):
+        return mask_broken(text)
     if not shape.has_secrets and text.count("=") == len(parts):
         return text  # no value has a = in it, so nothing in it can be a secret with its key
     return mask(text)
 
 
-def _hidden(line: Line, parts: list[str]) -> list[str]:
+def _hidden(
+    line: Line, message: Message | Unreadable, shape: _Shape, parts: list[str]
+) -> list[str]:
     """Return the parts without secrets that stand in other values, as where a client forgot `&`."""
+    if shape.odd or isinstance(message, Unreadable):
+        return [_without_secrets(part) if len(part) > _SHORTEST else part for part in parts]
     if line.text.count("=") == len(parts):
         return parts
     return [mask(part) for part in parts]
+
+
+def _without_secrets(part: str) -> str:
+    """Return a part of a broken line without what may be a secret; its key stays."""
+    shown = mask_broken(part)
+    return shown if shown.startswith(part[: part.find("=") + 1]) else mask(part)
 
 
 def _read(entry: _Entry, value: str) -> Any:
@@ -213,7 +227,7 @@ def _worked_out(line: Line, spec: Spec | None, keys: tuple[str, ...]) -> _Shape:
         key = written[:-1].strip()
         if written and key not in entries:
             entries[key] = _entry(place, written, key, declared.get(key))
-    has_secrets = any(mask(f"{key}x") != f"{key}x" for key in keys)
+    has_secrets = any(mask(f"{key}x") != f"{key}x" for key in set(keys))
     return _Shape(tuple(oddities(Line(line.text), spec)), tuple(entries.values()), has_secrets)
 
 

@@ -209,7 +209,7 @@ class PacketReader:
                 if start.startswith(magic):
                     raise CaptureError(f"this is {words}")
             raise CaptureError(
-                f"this is no capture: it starts {show(start, 16)!r}; pcap and pcapng can be read, "
+                f"this is no capture: it starts '{show(start, 16)}'; pcap and pcapng can be read, "
                 "with and without gzip"
             )
         return True

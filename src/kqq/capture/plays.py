@@ -28,6 +28,8 @@ _OTHERS = re.compile(
     re.IGNORECASE,
 )
 """Who stands before `>` and `<` in a log, and is nobody in a play."""
+_USED_ONCE = re.compile(r"(once|push)([0-9]{1,8})")
+_FIRST_USED_ONCE = {"once": 1_000_000_000, "push": 1_500_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Spoken:
 class _Bound(dict[str, str]):
     """What names in braces stand for; those that nobody knows stay as they are.
 
-    `missed` says whether there were such since it was set to False.
+    Numbers used once and numbers of pushes, which recordings have no more, are made up. `missed`
+    says whether there were others since it was set to False.
     """
 
     missed = False
@@ -53,6 +56,9 @@ class _Bound(dict[str, str]):
         return True
 
     def __missing__(self, key: str) -> str:
+        used_once = _USED_ONCE.fullmatch(key)
+        if used_once is not None:
+            return str(_FIRST_USED_ONCE[used_once[1]] + int(used_once[2]))
         self.missed = True
         return f"{{{key}}}"
 

@@ -269,6 +269,8 @@ class Lines(Speech):
         if one.is_first or one.torn or one.noise:
             odd, whole = self._after_something(one, line, odd, whole=whole)
         said = self._said(line, one.role, time, frame, odd, whole=whole)
+        if not whole and b"&" not in raw.partition(b"SEQ=")[2]:
+            return said  # its number may have gone on, and be another
         if one.role is Role.CLIENT:
             before = self._pairing.ask(said)
             if before is not None:

@@ -16,7 +16,6 @@ from kqq.words import display_name, one_line, printable, tr
 
 Who = tuple[str, str]
 """One end: "actor", "uin", "end" or "server", and which."""
-SOMEBODY: Who = ("end", "")
 _MOST = 10_000
 _NAME = 24  # cells
 _DIGITS = 20  # of a number in a line that cannot be read otherwise
@@ -47,7 +46,9 @@ class Cast:
         self._learn_names(said)
         client = self._client(said)
         server: Who = ("server", said.server.host if said.server else "")
-        if said.server is not None:
+        if said.server is not None and (
+            said.server.host in self._ports or len(self._ports) < _MOST
+        ):
             ports = self._ports.setdefault(said.server.host, [])
             if said.server.port not in ports and len(ports) < _PORTS:
                 ports.append(said.server.port)

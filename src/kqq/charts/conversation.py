@@ -15,13 +15,12 @@ from kqq.charts.times import clock, day, duration, iso
 from kqq.protocol.catalogue import CaptchaChallenge
 from kqq.protocol.explain import ExplainedField, explain
 from kqq.protocol.messages import Role
-from kqq.protocol.wire import show
+from kqq.protocol.wire import mask, mask_broken, mask_broken_bytes, show
 from kqq.words import printable, tr, tr_n
 
 _LINE = 1500  # signs of a line as sent
 _VALUE = 1000  # signs of one value
 _FIELDS = 100
-_HASH = re.compile("[0-9A-Fa-f]{32,}")
 _HEX = re.compile("[0-9A-Fa-f]*")
 _LONG_HEX = 96
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -112,7 +111,9 @@ class _Told:
         parts.append(self._picture(said))
         problems = list(dict.fromkeys([*odd, *explanation.problems]))
         if problems:
-            items = "".join(f"<li><bdi>{escape(printable(one))}</bdi></li>" for one in problems)
+            items = "".join(
+                f"<li><bdi>{escape(printable(mask_broken(one)))}</bdi></li>" for one in problems
+            )
             parts.append(f"<ul>{items}</ul>")
         return "".join(parts)
 
@@ -143,11 +144,13 @@ def is_small_png(image: bytes) -> bool:
 
 
 def _shown(said: Said) -> str:
-    return printable(show(said.line.encode(), _LINE))
+    return printable(show(mask_broken_bytes(said.line.encode()), _LINE))
 
 
 def _field(one: ExplainedField) -> str:
-    value = one.value if one.name else _HASH.sub("***", one.value)
+    value = mask(one.value)
+    if not one.name:
+        value = mask_broken(f"={value}")[1:] if one.key else mask_broken(value)
     if one.secret and value:
         value = "***"
     most = _LONG_HEX if _HEX.fullmatch(value) else _VALUE

@@ -39,6 +39,7 @@ _PEOPLE = 2000
 _PAIRS = 20_000
 _COMMANDS = 100
 _ODDITIES = 200
+_NOTES = 50  # kinds; there are a dozen, but a file of JSON lines may say anything
 _EXAMPLES = 5  # lines that an oddity names
 _KEPT = 300  # odd lines kept from the middle of a long capture
 _STREAMS = 100_000
@@ -207,7 +208,8 @@ class Figures:
         if item.stream and len(self._streams) < _STREAMS:
             self._streams.add(item.stream)
         client, server = self.cast.meet(item)
-        self.servers.add(server)
+        if len(self.servers) < _PEOPLE:
+            self.servers.add(server)
         kept = Kept(item, client, server)
         odd = oddities(item)
         self._take_person(client, item, at, is_odd=bool(odd))
@@ -332,8 +334,11 @@ class Figures:
             self._odd.append(kept)
 
     def _take_note(self, note: Note) -> None:
-        self.note_counts[note.kind] += 1
-        examples = self.notes.setdefault(note.kind, [])
+        kind = note.kind
+        if kind not in self.notes and len(self.notes) >= _NOTES:
+            kind = "…"
+        self.note_counts[kind] += 1
+        examples = self.notes.setdefault(kind, [])
         if len(examples) < _EXAMPLES:
             examples.append(note)
         if note.kind == "closed" and note.stream and note.time is not None:

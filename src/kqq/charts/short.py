@@ -47,7 +47,7 @@ from kqq.protocol.catalogue import (
     UpdateStat,
 )
 from kqq.protocol.schema import HEADS, Failure, Message, Unreadable
-from kqq.protocol.wire import Line, mask
+from kqq.protocol.wire import Line, mask, mask_broken
 from kqq.words import one_line, status_word, tr, tr_n
 
 Called = Callable[[int], str]
@@ -64,12 +64,12 @@ def short_words(said: Said, called: Called = str) -> str:
     """
     message = said.message
     if isinstance(message, Unreadable):
-        return one_line(tr("unreadable: {why}").format(why=mask(str(message))), _LABEL)
+        return one_line(tr("unreadable: {why}").format(why=mask_broken(str(message))), _LABEL)
     if isinstance(message, CaptchaChallenge | LoginRedirect) and _leaves_open(said):
         return one_line(_own_fields(said), _LABEL)
     plain = _PLAIN.get(type(message))
     words = plain(message) if plain else _NAMING[type(message)](message, called)
-    return one_line(words, _LABEL)
+    return one_line(mask(words) if "=" in words else words, _LABEL)
 
 
 def _leaves_open(said: Said) -> bool:

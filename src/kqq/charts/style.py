@@ -40,6 +40,7 @@ td.draw {{ min-width: 9rem; vertical-align: middle; width: 34% }}
 td.short {{ min-width: 6rem; vertical-align: middle; width: 22% }}
 td.about {{ color: var(--faint); min-width: 13rem }}
 .words, .about bdi, .inside td, .odd td, .odd th {{ overflow-wrap: anywhere }}
+.odd thead th, .odd td a {{ white-space: nowrap }}
 td, th, dd {{ overflow-wrap: break-word }}
 code, .command {{ font-family: {MONO}; font-size: .92em }}
 .matrix {{ min-width: 0 }}

@@ -161,11 +161,11 @@ def conformance(
         asyncio.run(_run(plan, entries, report, as_json=as_json))
     except KeyboardInterrupt:  # what was found until then is told all the same
         is_whole = False
-    _write(report, junit, html)
     if as_json:
         print_json({"type": "report", **report.as_object()})
     else:
         click.echo("\n".join(report_lines(report)))
+    _write(report, junit, html)
     if not is_whole:
         raise KeyboardInterrupt
     sys.exit(Exit.REFUSED if report.has_failed else Exit.DONE)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from kqq.cli.choosing import filter_options
-from kqq.cli.group import main
+from kqq.cli.group import main, new_file
 from kqq.errors import CaptureError
 from kqq.words import Exit, hanging, json_line, printable, tr, tr_n
 
@@ -174,7 +174,7 @@ def capture(
     rule = live.rule_for(ports or live.PORTS) if rule is None else rule
     command = live.capture_command(interface, rule)
     with ExitStack() as stack:
-        kept = None if copy is None else stack.enter_context(_new(copy))
+        kept = None if copy is None else stack.enter_context(new_file(copy))
         tool = live.Tool(command, kept)
         stack.callback(tool.close)
         stack.enter_context(tool.stopped_by_signals())
@@ -190,14 +190,6 @@ def capture(
                 raise
             click.echo(tr("no packet came"), err=True)
         tool.check()
-
-
-def _new(path: Path) -> BinaryIO:
-    try:
-        return path.open("wb")
-    except OSError as error:
-        words = error.strerror or str(error)
-        raise CaptureError(f"{printable(str(path))} cannot be written: {words}") from error
 
 
 # --- what is printed -----------------------------------------------------------------------------
@@ -235,6 +227,8 @@ def _show(items: "Iterable[Said | Note]", wanted: "Filter", view: View, *, is_li
         click.echo("kqq: " + text.format(count=more), err=True)
     if not count:
         words = tr("no line of the protocol was found")
+        if view.form == "rows" and not view.notes:
+            words = tr("no line of the protocol was found; --notes tells what else there is")
         click.echo(words if wanted.takes_all else tr("no line is like that"), err=True)
     return not problems
 

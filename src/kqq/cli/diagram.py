@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kqq.cli.choosing import filter_options
-from kqq.cli.group import json_option, main, print_json
-from kqq.errors import ConfigError
+from kqq.cli.group import json_option, main, print_json, written_to
 from kqq.words import Exit, printable, tr, use_language
 
 if TYPE_CHECKING:
@@ -99,9 +98,9 @@ def diagram(
     if not chart.lifelines:
         for row in chart.rows:  # notes, such as that the capture is damaged
             click.echo(f"kqq: {row.words}", err=True)
-        _say_nothing(file)
+        _say_nothing(file, wanted)
         return
-    with _opened(output) as target:
+    with written_to(output) as target:
         if as_json:
             for one in chart_objects(chart):
                 print_json(one, target)
@@ -174,8 +173,8 @@ def report(
     with _lines(file, wanted) as items:
         figures = Figures(most).take_all(items)
     if not figures.lines:
-        _say_nothing(file)
-    with _opened(output) as target:
+        _say_nothing(file, wanted)
+    with written_to(output) as target:
         if as_json:
             for one in figure_objects(figures):
                 print_json(one, target)
@@ -188,10 +187,11 @@ def _called(file: Path) -> str:
     return tr("standard input") if str(file) == "-" else file.name
 
 
-def _say_nothing(file: Path) -> None:
+def _say_nothing(file: Path, wanted: "Filter") -> None:
     """Say that there is nothing to draw, and end so that scripts notice when the output is made."""
-    text = tr("nothing that is wanted is said in {file}")
-    click.echo("kqq: " + text.format(file=printable(str(file))), err=True)
+    words = tr("no line of the protocol was found")
+    words = words if wanted.takes_all else tr("no line is like that")
+    click.echo(f"kqq: {printable(str(file))}: {words}", err=True)
     click.get_current_context().call_on_close(partial(sys.exit, Exit.REFUSED))
 
 
@@ -208,16 +208,3 @@ def _lines(file: Path, wanted: "Filter") -> "Iterator[Iterator[Said | Note]]":
     with click.progressbar(length=size, label=tr("Reading"), file=sys.stderr) as bar:
         items = read_file(str(file), progress=lambda done, _: bar.update(done - bar.pos))
         yield chosen(items, wanted)
-
-
-@contextmanager
-def _opened(output: Path | None) -> "Iterator[IO[str]]":
-    """Give where to write."""
-    if output is None:
-        yield sys.stdout
-        return
-    try:
-        with output.open("w", encoding="utf-8", newline="\n") as target:
-            yield target
-    except OSError as error:
-        raise ConfigError(f"cannot write {output}: {error.strerror}") from error

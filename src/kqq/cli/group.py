@@ -5,11 +5,13 @@ A subcommand imports its part when it runs, so that `kqq --help` is there at onc
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from io import TextIOWrapper
 from pathlib import Path
 from textwrap import wrap
-from typing import IO, Any, TypeVar
+from typing import IO, Any, BinaryIO, TextIO, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -185,6 +187,40 @@ def read_text(read: Callable[[], str]) -> str:
         return read()
     except UnicodeDecodeError as error:
         raise ConfigError(f"standard input is not UTF-8: {error.reason}") from error
+
+
+def new_file(path: Path) -> BinaryIO:
+    """Return a file to write, for its owner only: what people said is in it.
+
+    Raises ConfigError if it cannot be written.
+    """
+    try:
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    return os.fdopen(made, "wb")
+
+
+def new_text(path: Path) -> TextIO:
+    """Return a `new_file` for text."""
+    return TextIOWrapper(new_file(path), encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def written_to(output: Path | None) -> Iterator[TextIO]:
+    """Give where to write: a file as `new_text` has it, or standard output."""
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        with new_text(output) as target:
+            yield target
+    except OSError as error:  # such as a full disk
+        raise _cannot_write(output, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"cannot write {printable(str(path))}: {error.strerror}")
 
 
 def show(

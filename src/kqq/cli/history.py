@@ -1,17 +1,16 @@
 """`kqq history`: what was said and heard before, found, written down or forgotten."""
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kqq.cli.completing import complete_accounts, complete_people
-from kqq.cli.group import NUMBER, confirm, is_option, json_option, main
+from kqq.cli.group import NUMBER, confirm, is_option, json_option, main, written_to
 from kqq.cli.marking import broken, marked
 from kqq.errors import ConfigError
 from kqq.words import language, one_line, printable, tr, tr_n
@@ -169,7 +168,7 @@ def history(
         elif form is None:
             asked.list(most)
         else:
-            with _opened(output) as target:
+            with written_to(output) as target:
                 target.writelines(asked.export(form, most))
 
 
@@ -343,17 +342,3 @@ def _gathered(messages: Iterable["Message"]) -> "list[Chapter]":
         said.append(message)
         by_person[message.uin] = said
     return [Chapter(uin, len(said), said) for uin, said in reversed(by_person.items())]
-
-
-@contextmanager
-def _opened(output: Path | None) -> "Iterator[IO[str]]":
-    """Give where to write; a file that is made is for its owner only, as the history is."""
-    if output is None:
-        yield sys.stdout
-        return
-    try:
-        made = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(made, "w", encoding="utf-8", newline="\n") as file:
-            yield file
-    except OSError as error:
-        raise ConfigError(f"cannot write {output}: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -9,7 +10,8 @@ import click
 from kqq.cli.group import json_option, main, print_json
 from kqq.cli.inferred import tell, tell_comparison
 from kqq.cli.noticed import Veil
-from kqq.words import Exit
+from kqq.errors import CaptureError
+from kqq.words import Exit, printable
 
 if TYPE_CHECKING:
     from kqq.infer import Fact, Field, Findings, MessageKind
@@ -68,13 +70,22 @@ def infer(
     from kqq.infer.against import compare
 
     if lines:
-        with click.open_file(file, "rb") as opened:
-            findings = find_out(_plain(opened), budget=int(sample * _MIB))
+        try:
+            with click.open_file(file, "rb") as opened:
+                findings = find_out(_plain(opened), budget=int(sample * _MIB))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CaptureError(f"{printable(file)} cannot be opened: {reason}") from error
     else:
         from kqq.capture.sources import read_streams
 
         events = read_streams(file)
-        findings = find_out(_chosen(events, ports, streams), budget=int(sample * _MIB))
+        try:
+            findings = find_out(_chosen(events, ports, streams), budget=int(sample * _MIB))
+        except CaptureError as error:
+            if not _looks_like_text(file):
+                raise
+            raise CaptureError(f"{error}; --lines takes each line of it for a message") from error
     comparison = compare(findings) if against else None
     veil = Veil(secrets=secrets)
     if as_json:
@@ -101,6 +112,16 @@ def _chosen(
         is_there = not ports or any(end.port in ports for end in stream.ends)
         if is_there and (not streams or stream.number in streams):
             yield event
+
+
+def _looks_like_text(file: str) -> bool:
+    """Return whether something that is no capture may be a conversation that was copied."""
+    path = Path(file)
+    if not path.is_file():
+        return False
+    with path.open("rb") as opened:
+        start = opened.read(1 << 12)
+    return bool(start) and b"\0" not in start
 
 
 def _plain(file: IO[bytes]) -> "Iterator[StreamEvent]":

@@ -310,7 +310,11 @@ def _pairing(findings: "Findings") -> Iterator[str]:
         )  # fmt: skip
     pushes = sum(kind.count for kind in findings.kinds if kind.role == "push")
     if pushes:
-        yield said(tr("{count} messages came that nobody had asked for."), count=pushes)
+        words = tr_n(
+            "{count} message came that nobody had asked for.",
+            "{count} messages came that nobody had asked for.", pushes,
+        )  # fmt: skip
+        yield said(words, count=pushes)
 
 
 # --- beside the catalogue ------------------------------------------------------------------------

@@ -20,6 +20,7 @@ FOLDERS = "/usr/sbin:/sbin:/usr/local/sbin"
 _PATIENCE = 5.0  # seconds that a tool may take to end
 _MOST_SAID = 2000  # bytes of what a tool says that are shown
 _PIECE = 1 << 16
+_NO_DEVICE = ("no such device", "no such interface", "there is no device named")
 _NO_RIGHTS = ("permission", "not permitted", "are you root", "privilege")
 
 _TOOLS = {
@@ -152,11 +153,14 @@ def refusal(name: str, said: str) -> str:
     if any(mark in said.lower() for mark in _NO_RIGHTS):
         return (
             f"{name} may not capture: {words}\n"
-            "Run this with sudo; or let your own account capture: on Debian and Ubuntu\n"
+            'Run this with sudo, as in `sudo "$(command -v kqq)" capture lo`; or let your own\n'
+            "account capture: on Debian and Ubuntu\n"
             "`sudo dpkg-reconfigure wireshark-common`, then `sudo usermod -aG wireshark $USER`\n"
             "and sign in again; elsewhere\n"
             f"`sudo setcap cap_net_raw,cap_net_admin=eip $(command -v {name})`"
         )
+    if any(mark in said.lower() for mark in _NO_DEVICE):
+        return f"{name} failed: {words}\n`kqq capture --list` shows what can be captured"
     return f"{name} failed: {words}"
 
 

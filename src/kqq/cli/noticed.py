@@ -180,9 +180,10 @@ def field_lines(fields: "list[Field]", veil: Veil) -> Iterator[str]:
         name = set_cell_size(name, max(width, cell_len(name)))
         proposal = field.proposal
         there = share(field.seen, field.of) if field.is_optional else tr("all")
+        there = " " * (6 - cell_len(there)) + there
         agree = share(proposal.agree, proposal.of)
         kind = set_cell_size(proposal.kind, kinds)
-        start = f"{LEFT}{name}  {kind}  {agree:>6}  {there:>6}  "
+        start = f"{LEFT}{name}  {kind}  {agree:>6}  {there}  "
         yield (start + one_line(_examples(field, veil), 79 - cell_len(start))).rstrip()
         yield from _noticed(field, width, veil, is_in_block=field in in_blocks)
     if plain:

@@ -2,17 +2,19 @@
 
 import asyncio
 import functools
+import re
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from kqq.cli.group import NUMBER, json_option, main, paragraph, print_json, tell_error
+from kqq.cli.group import NUMBER, json_option, main, new_text, paragraph, print_json, tell_error
 from kqq.cli.signing_in import ca_option
 from kqq.errors import ConfigError, PlayError
 from kqq.words import Exit, printable, tr, tr_n
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 _STDIN = "-"
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_LOGGED = re.compile(r"\bCMD=")
+_MAKING = "`kqq decode --play` makes a play of a capture or a log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,15 +298,9 @@ def record(*, sketch: str, against: Against, output: Path | None, force: bool) -
     if output is not None and output.exists() and not force:
         raise ConfigError(f"{output} is there already; name another file, or say --force")
     terms = against.terms(play, _letters(sketch))
-    try:
-        out = sys.stdout if output is None else output.open("w", encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot write {output}: {error.strerror}") from error
-    try:
+    with ExitStack() as stack:
+        out = sys.stdout if output is None else stack.enter_context(new_text(output))
         is_whole = asyncio.run(_record(against, play, text, terms, out, echoes=output is not None))
-    finally:
-        if output is not None:
-            out.close()
     sys.exit(Exit.DONE if is_whole else Exit.USAGE)
 
 
@@ -481,7 +479,7 @@ def _read(name: str) -> str:
             return sys.stdin.buffer.read().decode("utf-8")
         return Path(name).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{_name(name)} is no play: it is not UTF-8") from error
+        raise ConfigError(f"{_name(name)} is no play: it is not UTF-8; {_MAKING}") from error
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {error.strerror}") from error
 
@@ -491,9 +489,13 @@ def _parsed(text: str, name: str) -> "Play":
     from kqq.protocol.transcript import parse_play
 
     try:
-        return parse_play(text)
+        play = parse_play(text)
     except PlayError as error:
-        raise ConfigError(f"{_name(name)}, {error}") from error
+        hint = f"; {_MAKING}" if _LOGGED.search(text) else ""
+        raise ConfigError(f"{_name(name)}, {error}{hint}") from error
+    if not play.statements:
+        raise ConfigError(f"{_name(name)} has no statements, so there is nothing to perform")
+    return play
 
 
 def _first_seq() -> int:

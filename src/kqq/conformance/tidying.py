@@ -19,6 +19,7 @@ from kqq.protocol.wire import mask
 _ROUNDS = 40  # of asking until nothing more comes
 _PUSHES = {"server_msg", "update_stat"}
 _LAST_PAGE = "65535"
+_DIGITS = 20  # that a number may have
 T = TypeVar("T")
 Connect = Callable[[], Awaitable[Transport]]
 
@@ -103,7 +104,7 @@ def _is_push(line: Line) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    return not text or (text.isascii() and text.isdigit())
+    return not text or (text.isascii() and text.isdigit() and len(text) <= _DIGITS)
 
 
 @dataclass(slots=True)

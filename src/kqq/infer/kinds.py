@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _DAMAGED = 0.01
-_LONG_NUMBER = 20  # digits; what is longer is no number to count with
 _SHORT_HEX = 8  # digits; what is shorter may be a word, or a number
 _LONGEST_CODE = 128  # hex digits of the longest checksum in use; more are bytes of something
 _VERSIONS = 12  # different ones at most

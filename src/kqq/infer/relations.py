@@ -15,7 +15,6 @@ from kqq.infer.sample import CLIENT, SERVER
 _EVERYWHERE = 0.85  # of messages must have a field that names or pairs them
 _MOST_KINDS = 300
 _TELLS = 0.2  # of what can be known of the shape must a name tell
-_LIKE_BEST = 0.9
 _PAIRED = 0.7
 _ALTERNATING = 0.9
 _ENOUGH = 3  # requests in a connection that can tell a number from a name

@@ -40,6 +40,7 @@ _NO = 1
 _FIRST_PUSH = 1_000_000_001
 _SEQ = re.compile(rb"(?<=&SEQ=)[^&\r\n]*")
 _PLACE = re.compile(r"\{(\w+)\}")
+_NUMBER = re.compile(r"[0-9]{1,20}")
 _PICTURE = (
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
     "0000000a49444154789c63f80f00010101001bb6ee560000000049454e44ae426082"
@@ -127,8 +128,9 @@ class Mock:
             said = self._follow(ask, line, link, pushes=pushes)
             return Heard(line, ask.actor, ask.number, count=len(said)), said
         actor = self._actor(line, link)
-        if actor and is_poll:
-            return Heard(line, actor, count=1), [(link, self._fetched(line, actor))]
+        uin = _NUMBER.fullmatch(line.values().get("UIN", "").strip())
+        if actor and is_poll and uin is not None:
+            return Heard(line, actor, count=1), [(link, self._fetched(line, int(uin[0]), actor))]
         return Heard(line, actor, why=why), self._refused(line, link)
 
     def _follow(
@@ -366,7 +368,7 @@ class Mock:
             return []
         return [(link, encode(refusal) + b"\r\n")]
 
-    def _fetched(self, line: Line, actor: str) -> bytes:
+    def _fetched(self, line: Line, uin: int, actor: str) -> bytes:
         """Return the answer to GetMsgEx, where a play pushes what came."""
         entries: list[tuple[int, int, str]] = []
         for data in self._waiting.pop(actor, ()):
@@ -375,13 +377,11 @@ class Mock:
                 entries.append((message.type, message.sender, message.text or " "))
             elif isinstance(message, UpdateStat):
                 entries.append((99, message.number, str(message.status)))
-        values = line.values()
-        seq, uin = values.get("SEQ", "0").strip(), values.get("UIN", "0").strip()
         lists = tuple(zip(*entries, strict=True)) or (None, None, None)
         types, numbers, texts = lists
         reply = GetMsgExReply(
-            seq=seq,
-            uin=int(uin),
+            seq=line.values().get("SEQ", "0").strip(),
+            uin=uin,
             count=len(entries),
             types=types,
             numbers=numbers,

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kqq.client.client import unique_seq
 from kqq.errors import PlayError
 from kqq.plays.accounts import Accounts
 from kqq.plays.compare import (
@@ -47,6 +48,7 @@ FIRST_SEQ = 200
 """`SEQ` of the first line somebody says, where none is written (SOUND)."""
 XP = "C4CA4238A0B92382"
 _LETTERS = "{letters}"
+_ONCE = re.compile(r"\{(once\d+)\}")
 _MOST_UNTOLD = 10_000
 """Lines of one kind that are kept for an actor; no play tells so many."""
 
@@ -326,6 +328,8 @@ class Performance:
     # --- lines
 
     async def _say(self, actor: Actor, statement: Statement) -> None:
+        for name in _ONCE.findall(statement.source):
+            self._bound.setdefault(name, unique_seq())
         bound = {**self._bound, **self._secrets(actor, statement.line)}
         if _LETTERS in statement.source:
             bound["letters"] = await self._letters()

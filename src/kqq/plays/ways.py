@@ -377,7 +377,7 @@ async def read_answer(transport: Transport) -> HttpResponse:
 def _as_push(uin: int, kind: int, number: int, text: str) -> Line:
     text = "" if text == " " else text  # for SET_MQQ an empty text is a blank
     if kind == STATUS:
-        status = int(text) if text.isascii() and text.isdigit() else -1
+        status = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
         if status < 0:
             raise Nothing(f"a status in an answer to GetMsgEx is no number: {text!r}")
         return Line.decode(encode(UpdateStat(seq="0", uin=uin, status=status, number=number)))

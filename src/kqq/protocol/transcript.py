@@ -15,10 +15,10 @@ transport. `>` is a line from the actor, `<` one the actor gets, both as on the 
 - a line that begins `VER=` goes out, or is compared, byte for byte;
 - a quoted string goes out byte for byte with nothing added (`\x85`, `\r`, `\n`, `\"`, `\\`).
 
-In all three `{any}` matches anything, `{Juliet}` is an actor's number, any other `{name}` keeps a
-value for later; `{{` is a brace. `...` at the end of fields allows more of them. `clock +180` moves
-time. `Juliet speaks HTTP` says how somebody comes; a comment at the top such as
-`# Only over TCP: why` where the play makes sense.
+In all three `{any}` matches anything, `{Juliet}` is an actor's number, `{once1}` a number used once
+by whoever says it first, any other `{name}` keeps a value for later; `{{` is a brace. `...` at the
+end of fields allows more of them. `clock +180` moves time. `Juliet speaks HTTP` says how somebody
+comes; a comment at the top such as `# Only over TCP: why` where the play makes sense.
 """
 
 import re
@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kqq.errors import PlayError
-from kqq.protocol.wire import Line, mask, mask_bytes, show
+from kqq.protocol.wire import Line, mask, mask_broken, mask_bytes, show
 
 _ACTOR = r"[A-Z][A-Za-z0-9_]*"
 _STATEMENTS = (
@@ -66,7 +66,8 @@ _ESCAPES = {"r": "\r", "n": "\n", "t": "\t", '"': '"', "\\": "\\"}
 _LOST_IN_TEXT = re.compile(r"[\r\n\ud800-\udfff]|\s\Z")  # in a file of UTF-8 statements
 _SECRETS = {"PS": "{password}", "SG": "{any}", "SSG": "{any}"}
 _NUMBERS = ("UIN", "UN")
-_MOST_PUSHES = 1000  # numbers of pushes that a recorder keeps to know them again
+_MOST_NUMBERS = 1000  # of pushes, and used once, that a recorder keeps to know them again
+_USED_ONCE = re.compile(r"[1-9][0-9]{9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,12 @@ def _statement(source: str, number: int) -> Statement:
             words=groups.get("words") or "",
             line=Template() if line is None else _template(line, number),
         )
-    raise PlayError(f"line {number}: {source!r} is no statement; allowed are {_ALLOWED}")
+    raise PlayError(f"line {number}: '{_shown(source)}' is no statement; allowed are {_ALLOWED}")
+
+
+def _shown(source: str) -> str:
+    """Return the start of a statement for an error, without secrets: it may be a line of a log."""
+    return show(source.encode("utf-8", "surrogatepass"))
 
 
 def _template(source: str, number: int) -> Template:
@@ -241,7 +247,8 @@ def _template(source: str, number: int) -> Template:
         found = _FIELD.match(rest)
         if found is None:
             raise PlayError(
-                f"line {number}: {rest!r} is not KEY=VALUE, a line that begins VER=, or a string"
+                f"line {number}: '{_shown(rest)}' is not KEY=VALUE, a line that begins VER=, "
+                "or a string"
             )
         value = found[2]
         fields.append((found[1], _unquote(value, number) if value.startswith('"') else value))
@@ -252,7 +259,7 @@ def _template(source: str, number: int) -> Template:
 def _unquote(quoted: str, number: int) -> str:
     r"""Return what stands in quotes; `\xHH` is one byte, a lone surrogate where no UTF-8."""
     if not _STRING.fullmatch(quoted):
-        raise PlayError(f"line {number}: {quoted} is not one string in double quotes")
+        raise PlayError(f"line {number}: {_shown(quoted)} is not one string in double quotes")
 
     def undo(found: re.Match[str]) -> str:
         code = found[1]
@@ -330,14 +337,15 @@ class Recorder:
     """Writes lines down as statements of a play, with people named and secrets replaced.
 
     `names` gives actors their names by number; a number without a name stays as it is. What is
-    another each time is not written: a picture, and the number of a push, which is kept for when a
-    client confirms it.
+    another each time is not written: a picture, the number of a push, which is kept for when a
+    client confirms it, and a `SEQ` of ten digits, which a client uses once.
     """
 
     def __init__(self, names: Mapping[int, str]) -> None:
         self._names = {str(number): name for number, name in names.items()}
         self._pushes: dict[str, str] = {}
-        self._count = 0
+        self._used_once: dict[str, str] = {}
+        self._counts = dict.fromkeys(("push", "once"), 0)
 
     def call(self, number: int, name: str) -> None:
         """Name one more person."""
@@ -361,32 +369,42 @@ class Recorder:
         if direction == "<" and command == "update_stat":
             return {f"SEQ={seq}": "{any}"}
         if direction == "<" and command == "server_msg":
-            if seq not in self._pushes:
-                self._count += 1
-                self._pushes[seq] = f"{{push{self._count}}}"
-            if len(self._pushes) > _MOST_PUSHES:
-                del self._pushes[next(iter(self._pushes))]
-            return {f"SEQ={seq}": self._pushes[seq]}
+            return {f"SEQ={seq}": self._named(seq, "push", self._pushes)}
         if direction == "<" and command == "verifycode":
             return {f"VC={values.get('VC', '')}": "{any}"}
         if command == "getmsgex" and seq in self._pushes:  # it confirms, or is the answer to one
             return {f"SEQ={seq}": self._pushes[seq]}
+        if direction == ">" and command != "getmsgex" and _USED_ONCE.fullmatch(seq):
+            return {f"SEQ={seq}": self._named(seq, "once", self._used_once)}
+        if direction == "<" and seq in self._used_once:
+            return {f"SEQ={seq}": self._used_once[seq]}
         return {}
 
+    def _named(self, seq: str, word: str, known: dict[str, str]) -> str:
+        """Return the place that stands for a number, the same for the same one."""
+        if seq not in known:
+            self._counts[word] += 1
+            known[seq] = f"{{{word}{self._counts[word]}}}"
+        if len(known) > _MOST_NUMBERS:
+            del known[next(iter(known))]
+        return known[seq]
+
     def _part(self, part: str, places: Mapping[str, str]) -> str:
-        key, _, value = part.partition("=")
+        key, equals, value = part.partition("=")
         name = key.strip().upper()
+        masked = mask(part)
         if name in _SECRETS:
             return f"{key}={_SECRETS[name]}"
         if part in places:
             return f"{key}={places[part]}"
-        if name in _NUMBERS:
+        if name in _NUMBERS and masked == part:
             items = [
                 f"{{{self._names[item]}}}" if item in self._names else _literal(item)
                 for item in value.split(",")
             ]
             return f"{key}={','.join(items)}"
-        masked = mask(part)
+        if not (name and equals) and mask_broken(value or part) != (value or part):
+            return f"{key}={{any}}" if equals else "{any}"  # a secret whose key is missing
         return _literal(part) if masked == part else _literal(masked[: -len("***")]) + "{any}"
 
 

@@ -16,18 +16,25 @@ LINE_LIMIT = 65536
 longest); the limit only bounds what a hostile or broken peer can make us hold."""
 
 _SECRET = re.compile(
-    rb"(?<![A-Za-z0-9_])(PS|SG|SSG|password|passwd|again)"
-    rb"([\x00-\x20\x80-\xff]*=)(?:[^&\r\n]|\r(?!\n))*",
+    rb"((?:(?<![A-Za-z0-9_])|(?<=%26))"
+    rb"(?:(?:P|%[57]0)(?:S|%[57]3)|(?:S|%[57]3){1,2}(?:G|%[46]7)|password|passwd|pwd|again)"
+    rb"[\x00-\x20\x80-\xff]*(?:=|%3D)|(?:PS|SG)=(?=[0-9A-F]{32}))"
+    rb"(?:\s+[0-9A-F]{32})?(?:[^&\r\n]|\r(?!\n))*",
     re.IGNORECASE,
 )
-"""Fields whose values are never shown; the last are those of forms, which somebody may send where
-lines are expected."""
+"""Fields whose values are never shown, their keys escaped or not, or right behind another value
+where a `&` was forgotten. The last are those of forms, which somebody may send where lines are
+expected."""
 
 
 _PREFIX = 2
 """Bytes of the longest length that clients put before a line; either may be any byte, `=` too."""
 _HASH = re.compile(rb"[0-9A-Fa-f]{32,}")
 """A password's MD5 in a line so broken that nobody sees it is one."""
+_PERHAPS = re.compile(
+    rb"(?<![0-9A-Fa-f])(?<!VC=)[0-9A-Fa-f]{32,}|(?:^|(?<=[&\n]))[0-9A-Fa-f]{8,}(?=[&\r\n]|$)"
+)
+"""Such an MD5, or the rest of one whose key is missing; a picture (`VC`) is none."""
 
 
 def mask(text: str) -> str:
@@ -40,7 +47,20 @@ def mask(text: str) -> str:
 
 def mask_bytes(raw: bytes) -> bytes:
     """Return `raw` with the values of `PS`, `SG` and `SSG` replaced by `***`."""
-    return _SECRET.sub(rb"\1\2***", raw)
+    return _SECRET.sub(rb"\1***", raw)
+
+
+def mask_broken(text: str) -> str:
+    """Return a broken line with all replaced that may be a secret, or a part of one.
+
+    Its key may be missing where a capture begins in the middle of a line or bytes are lost.
+    """
+    return mask_broken_bytes(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+
+def mask_broken_bytes(raw: bytes) -> bytes:
+    """Return what `mask_broken` does for bytes."""
+    return _PERHAPS.sub(b"***", mask_bytes(raw))
 
 
 def show(data: bytes, most: int = 120) -> str:
@@ -109,8 +129,7 @@ class Line:
         parts = self.parts
         for position, part in enumerate(parts):
             key, equals, value = part.partition("=")
-            key = key.strip()
-            if not equals or key in found:
+            if not equals or (key := key.strip()) in found:
                 continue
             if key == rest and all(other in found for other in after):
                 found[key] = "&".join([value, *parts[position + 1 :]])

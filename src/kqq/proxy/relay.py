@@ -245,7 +245,7 @@ class Flow:
 
         Over HTTP it is posted on a connection of its own, and nobody hears the answer but who
         watches. Raises LocalProtocolError if it is no line, or over HTTP towards the client, who
-        hears answers only.
+        hears answers only, or if too many such lines wait.
         """
         if self.over == "http":
             if to is Role.CLIENT:
@@ -435,7 +435,12 @@ class _Lane:
         return [*self._urgent, *(one for one in self._queue if isinstance(one, Passage))]
 
     def inject(self, line: Line) -> Passage:
-        """Put a line before all that waits."""
+        """Put a line before all that waits. Raises LocalProtocolError if too many do already."""
+        if len(self._urgent) >= _MOST_WAITING:
+            raise LocalProtocolError(
+                f"{_MOST_WAITING} lines that were put in wait for the {self._sender.other.value}, "
+                "who takes none; try again later"
+            )
         piece = Piece(line.encode() + b"\r\n", line, tail=b"\r\n")
         said = self._flow.heard(self._sender, piece, line)
         passage = Passage(said, piece, self._flow, self._clock, is_injected=True)
