@@ -155,8 +155,8 @@ def test_names_may_be_given() -> None:
     assert play(said(HELLO, actor="Romeo", stream=0), said(f"{asks}10003", stream=0))[1] == (
         "Juliet > VER=1.1&CMD=List&SEQ=1&UIN={Juliet}"
     )
-    crowd = [said(f"{asks}{number}", stream=0) for number in range(20_000, 20_020)]
-    assert play(*crowd)[-1].startswith("Person20 > ")
+    crowd = [said(f"{asks}{number}", stream=0) for number in range(20_000, 20_030)]
+    assert play(*crowd)[-1].startswith("Person30 > ")
 
 
 def test_somebody_with_several_connections() -> None:

@@ -102,10 +102,14 @@ def test_long_things_are_cut() -> None:
     talk = Sayings()
     talk.ask(10001, "CLTMSG", UN=10002, MG="x" * 1001)
     talk.line(Role.CLIENT, "VER=1.4&CMD=Dance&" + "&".join(f"A{n}=1" for n in range(150)))
+    strange = "&".join(f"{n}{'x' * 30}=1" for n in range(1500))
+    talk.ask(10001, "CLTMSG", UN=10002, MG="hi")
+    talk.line(Role.CLIENT, f"VER=1.4&CMD=List&SEQ=3&UIN=10001&{strange}")
     page = told(talk)
     assert "… and 1 more character<" in line(page, 1)
     assert "<p>… 52</p>" in line(page, 2)
-    assert len(page) < 60_000
+    assert "<li>… 1,4" in line(page, 4)
+    assert len(page) < 100_000
 
 
 def test_what_is_left_out_is_told() -> None:

@@ -252,7 +252,7 @@ def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", f"set -eu\n{script}"],
         cwd=tmp_path,
-        env={**os.environ, "PATH": path, "TZ": "Asia/Shanghai", "KQQ_LANG": "en"},
+        env={**os.environ, "PATH": path, "TZ": "UTC", "KQQ_LANG": "en"},
         capture_output=True,
         timeout=50,
         check=False,

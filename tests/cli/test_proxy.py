@@ -326,7 +326,7 @@ def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "proxy.md").read_text(encoding="utf-8")
     script = "\n".join(re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
     assert "kqq proxy" in script
-    # Nothing in the page waits for what has just been started, which on a busy machine a test must.
+    # The page waits two seconds for what it starts, which on a busy machine may be too short.
     with socket.socket() as first, socket.socket() as second:
         first.bind(("127.0.0.1", 0))
         second.bind(("127.0.0.1", 0))

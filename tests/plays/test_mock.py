@@ -133,6 +133,16 @@ def test_polls() -> None:
     assert talk.say("web", poll.replace("10001", "7"), pushes=False) == []
 
 
+def test_only_so_many_numbers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever posts with ever other numbers does not fill the memory; the last are known."""
+    monkeypatch.setattr("kqq.plays.mock._KEPT", 3)
+    talk = Talk("Romeo > CMD=Login\nRomeo < CMD=Login RES=0 RS=0")
+    for uin in range(20_000, 20_010):
+        assert talk.say("web", f"VER=1.1&CMD=Login&SEQ=1&UIN={uin}", pushes=False)
+    assert len(talk.mock._spoke) == 3
+    assert talk.say("web", "VER=1.1&CMD=GetMsgEx&SEQ=2&UIN=20009", pushes=False)
+
+
 @pytest.mark.parametrize("uin", ["abc", "", "9" * 5000])
 def test_polls_that_cannot_be_read(uin: str) -> None:
     """They get no answer, whoever has signed in with such a number."""

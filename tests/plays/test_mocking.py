@@ -1,6 +1,7 @@
 """A mock at an address: plays performed with it, and people who do what no client should."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -193,6 +194,30 @@ async def test_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
             while server._tasks:
                 await asyncio.wait(set(server._tasks))
         writer.transport.abort()
+
+
+@pytest.mark.parametrize("over", ["TCP", "HTTP"])
+async def test_who_breaks_off_leaves_no_trace(over: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody asks very much and resets the connection; nothing is logged, nothing raised."""
+    troubles: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: troubles.append(what))
+    line = b"VER=1.1&CMD=Login&SEQ=1&UIN=10001&PS=5EBE2294ECD0E0F08EAB7690D2A6EE69"
+    post = http_request("kqq.example", 80, line).replace(b"close", b"keep-alive")
+    said = (line + b"\r\n") if over == "TCP" else post
+    told = asyncio.Event()
+    async with serving(parse_play(TALK), tell=lambda _: told.set()) as (server, address):
+        for _ in range(3):
+            told.clear()
+            _, writer = await asyncio.open_connection(address.host, address.port)
+            writer.write(said * 2000)
+            await told.wait()
+            writer.transport.abort()
+        async with asyncio.timeout(10):
+            while server._tasks:
+                await asyncio.wait(set(server._tasks))
+    gc.collect()
+    assert not caplog.records
+    assert not troubles
 
 
 async def test_open_connections_at_the_end() -> None:

@@ -402,6 +402,22 @@ def test_what_is_another_each_time_is_not_written_down() -> None:
     assert written(">", "GetMsgEx", "SEQ=2000000999") == "SEQ={push1002}"
 
 
+@pytest.mark.parametrize("sign", ["\x1b[2J", "\x9b", "\0", "\u202e", "\ufeff"])
+def test_what_is_written_down_steers_no_terminal(sign: str) -> None:
+    """Signs that nobody sees, or that do something where they are shown, are bytes in quotes."""
+    line = Line(f"VER=1.1&CMD=CLTMSG&SEQ=1&UIN=10001&UN=10002&MG={sign}hi")
+    recorded = RECORDER.statement("Romeo", ">", line)
+    assert recorded.isprintable()
+    _comes_back(line)
+
+
+def test_a_password_without_its_key_is_not_written_down() -> None:
+    """Whatever a client made of the key, and if it stands behind another value."""
+    secret = "5EBE2294ECD0E0F08EAB7690D2A6EE69"
+    for broken in (secret, f"={secret}", f"PS:{secret}", f"UIN=10001PS={secret}", f"P%53={secret}"):
+        assert secret not in RECORDER.statement("Romeo", ">", Line(f"VER=1.1&{broken}&M5=1"))
+
+
 def _comes_back(line: Line) -> None:
     for direction in "><":
         recorded = RECORDER.statement("Romeo", direction, line)

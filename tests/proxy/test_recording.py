@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kqq.capture.events import Said
+from kqq.capture.plays import NAMES
 from kqq.capture.sources import read_file
 from kqq.client.tcp import Address
 from kqq.errors import ConfigError
@@ -17,7 +18,7 @@ from kqq.plays.against import perform_on
 from kqq.protocol import Role, http_request, http_response
 from kqq.protocol.transcript import parse_play
 from kqq.proxy.passage import Fate, Passage
-from kqq.proxy.recording import NAMES, PacketRecording, PlayRecording, record
+from kqq.proxy.recording import PacketRecording, PlayRecording, record
 from kqq.proxy.relay import Listen, Relay
 from process import Process
 from proxy.between import PUSH, SAID, SAY, Between, Link, between

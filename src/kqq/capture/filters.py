@@ -130,7 +130,7 @@ class Filter:
 
 
 @dataclass(slots=True)
-class _People:
+class People:
     """Whose a connection is, by the last lines on it that said so."""
 
     uins: OrderedDict[int, int] = field(default_factory=OrderedDict)
@@ -154,7 +154,7 @@ def chosen(items: Iterable[Said | Note], wanted: Filter) -> Iterator[Said | Note
     if wanted.takes_all:
         yield from items
         return
-    people = _People()
+    people = People()
     for item in items:
         if isinstance(item, Note):
             if wanted.takes_note(item):

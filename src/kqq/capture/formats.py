@@ -9,6 +9,7 @@ from typing import Any
 
 from kqq.capture.events import End, Note, Said
 from kqq.capture.meaning import fields_json, fields_of, masked
+from kqq.capture.plays import NAMES
 from kqq.errors import CaptureError
 from kqq.protocol.messages import Role
 from kqq.protocol.schema import Failure, Unreadable
@@ -23,10 +24,6 @@ COLUMNS = (
 MOST_IN_A_PLAY = 100_000
 """Lines that a play may have; nobody reads more, and all must be known before the first."""
 
-_PEOPLE = (
-    "Romeo", "Juliet", "Mercutio", "Benvolio", "Tybalt", "Rosaline", "Paris", "Nurse", "Friar",
-    "Escalus", "Balthasar", "Peter", "Sampson", "Gregory", "Abram", "Potpan",
-)  # fmt: skip
 _SENDERS = {role: role.value for role in Role}
 _encode: Callable[[object], str] = json.JSONEncoder(ensure_ascii=False).encode
 _quote: Callable[[str], str] = json.encoder.encode_basestring
@@ -259,8 +256,8 @@ class _Cast:
 
     @staticmethod
     def _all_names() -> Iterator[str]:
-        yield from _PEOPLE
-        number = len(_PEOPLE)
+        yield from NAMES
+        number = len(NAMES)
         while True:
             number += 1
             yield f"Person{number}"

@@ -84,10 +84,12 @@ def meaning(line: Line, sender: Role) -> tuple[Message | Unreadable, tuple[str, 
 
 def _bounded(odd: tuple[str, ...]) -> tuple[str, ...]:
     """Return what is odd so that it can be shown: not too much of it, and no secrets in it."""
-    shown = tuple(show(words.encode("utf-8", "surrogateescape"), _LONGEST_ODD) for words in odd)
-    if len(shown) <= _MOST_ODD:
+    shown = tuple(
+        show(words.encode("utf-8", "surrogateescape"), _LONGEST_ODD) for words in odd[:_MOST_ODD]
+    )
+    if len(odd) <= _MOST_ODD:
         return shown
-    return (*shown[:_MOST_ODD], f"and {len(shown) - _MOST_ODD} more such things")
+    return (*shown, f"and {len(odd) - _MOST_ODD} more such things")
 
 
 def _without_masks(line: Line, unreadable: Unreadable, sender: Role) -> Message | Unreadable:

@@ -18,8 +18,16 @@ from kqq.protocol.wire import Line
 __all__ = ["PlayReader", "Spoken", "looks_like_play"]
 
 FIRST_NUMBER = 10001
+"""The number of the first person in a play."""
+NAMES = (
+    "Romeo", "Juliet", "Mercutio", "Tybalt", "Benvolio", "Paris", "Rosaline", "Escalus", "Laurence",
+    "Balthasar", "Abraham", "Sampson", "Gregory", "Peter", "Montague", "Capulet", "Angelica",
+    "Petruchio", "Valentio", "Lucio", "Helena", "Livia", "Placentio", "Vitruvio",
+)  # fmt: skip
+"""What people are called in a play, in order of appearance; then Person25 and so on."""
 _MASKED = "***"  # stands where a play has {password} or {md5}
-_XP = "C4CA4238A0B92382"
+XP = "C4CA4238A0B92382"
+"""`XP` of who speaks in a play and says none."""
 _MOST_ACTORS = 1000
 _OVER = re.compile(r"\s*#\s*Only over (TCP|HTTP)\b")
 _NAMED = re.compile(r"\{([A-Z]\w*)\}")
@@ -79,7 +87,7 @@ class _Actor:
         if written.get("VER", "1.4") != "1.4":
             del head["CON"]
         elif command != "login":
-            head |= {"SID": "", "XP": _XP}
+            head |= {"SID": "", "XP": XP}
         if command and len(self.asked) < _MOST_ACTORS:
             self.asked[command] = written.get("SEQ", head["SEQ"])
         return head

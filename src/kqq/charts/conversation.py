@@ -111,10 +111,13 @@ class _Told:
         parts.append(self._picture(said))
         problems = list(dict.fromkeys([*odd, *explanation.problems]))
         if problems:
-            items = "".join(
-                f"<li><bdi>{escape(printable(mask_broken(one)))}</bdi></li>" for one in problems
-            )
-            parts.append(f"<ul>{items}</ul>")
+            items = [
+                f"<li><bdi>{escape(printable(mask_broken(one[:_VALUE])))}</bdi></li>"
+                for one in problems[:_FIELDS]
+            ]
+            if len(problems) > _FIELDS:
+                items.append(f"<li>… {len(problems) - _FIELDS:,}</li>")
+            parts.append(f"<ul>{''.join(items)}</ul>")
         return "".join(parts)
 
     def _answer(self, request: Said) -> str:

@@ -37,6 +37,8 @@ class Rows:
         notes: bool = False,
         secrets: bool = False,
     ) -> None:
+        from kqq.capture.filters import People
+
         self.odd = 0
         self.count = 0
         self._columns = columns or _WIDEST
@@ -46,7 +48,7 @@ class Rows:
         self._has_times: bool | None = None
         self._day = ""
         self._places: OrderedDict[tuple[str, str, str], None] = OrderedDict()
-        self._people: OrderedDict[int, int] = OrderedDict()
+        self._people = People()
 
     def of(self, item: "Said | Note") -> Iterator[str]:
         """Give what is printed for an item, without line ends."""
@@ -118,15 +120,8 @@ class Rows:
         """Return whose line it is: the person on whose connection it came, if it says no number."""
         if said.actor:
             return one_line(said.actor, 20)
-        if said.uin is not None:
-            if said.stream:
-                self._people[said.stream] = said.uin
-                self._people.move_to_end(said.stream)
-                if len(self._people) > _MOST_TALKS:
-                    self._people.popitem(last=False)
-            return str(said.uin)
-        known = self._people.get(said.stream)
-        return "?" if known is None else str(known)
+        uin = self._people.of(said)
+        return "?" if uin is None else str(uin)
 
     def _explained(self, said: "Said") -> Iterator[str]:
         from kqq.protocol.explain import explain

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kqq.capture.plays import FIRST_NUMBER
 from kqq.errors import ConfigError
 from kqq.protocol.transcript import Play
 
-FIRST = 10001
+FIRST = FIRST_NUMBER
 """The number of the first actor where nobody says another."""
 PASSWORD = "secret"  # noqa: S105  # everybody's in plays
 """The password of everybody where nobody says another."""

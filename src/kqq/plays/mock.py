@@ -34,7 +34,7 @@ from kqq.protocol import (
 )
 from kqq.protocol.transcript import Play, Template, known_places
 
-_KEPT = 1000  # lines that wait for somebody, and questions without an answer
+_KEPT = 1000  # lines that wait for somebody, and numbers said at links
 _NO = 1
 """`RES` of a refusal."""
 _FIRST_PUSH = 1_000_000_001
@@ -164,6 +164,8 @@ class Mock:
                 self._bound[name] = number
         self._places[ask.actor] = link
         self._spoke[link, line.values().get("UIN", "").strip()] = ask.actor
+        if len(self._spoke) > _KEPT:
+            del self._spoke[next(iter(self._spoke))]
         if pushes:
             self._links[ask.actor] = link
         else:

@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Hashable
-from contextlib import suppress
 
 from kqq.address import HostPort
 from kqq.errors import ConfigError
@@ -77,8 +76,10 @@ class MockServer:
             self._writers.pop(link, None)
             self._mock.lose(link)
             writer.close()
-            with suppress(OSError):
-                await asyncio.wait({asyncio.ensure_future(writer.wait_closed())}, timeout=1)
+            closing = asyncio.ensure_future(writer.wait_closed())
+            await asyncio.wait({closing}, timeout=1)
+            if closing.done() and not closing.cancelled():
+                closing.exception()  # who was reset need not be told of
 
     async def _talk(
         self, link: Hashable, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -117,6 +118,8 @@ class MockServer:
         while True:
             requests = posts.feed(data)
             for request in requests:
+                if writer.is_closing():
+                    return
                 line = Line.decode(request.body.rstrip(b"\r\n"))
                 heard, said = self._mock.hear(line, ("http", host), pushes=False)
                 self._note(heard)
@@ -142,7 +145,9 @@ class MockServer:
             return await reader.read(_READ)
 
     async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
-        """Say something; who does not read it in time is cut off."""
+        """Say something; who does not read it in time is cut off, and told nothing more."""
+        if writer.is_closing():
+            return
         try:
             writer.write(data)
             async with asyncio.timeout(_SEND_TIME):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kqq.capture.plays import XP
 from kqq.client.client import unique_seq
 from kqq.errors import PlayError
 from kqq.plays.accounts import Accounts
@@ -46,7 +47,6 @@ PUSHES = {"server_msg", "update_stat"}
 """What servers say unasked, in lower case."""
 FIRST_SEQ = 200
 """`SEQ` of the first line somebody says, where none is written (SOUND)."""
-XP = "C4CA4238A0B92382"
 _LETTERS = "{letters}"
 _ONCE = re.compile(r"\{(once\d+)\}")
 _MOST_UNTOLD = 10_000

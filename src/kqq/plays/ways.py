@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from kqq.capture.plays import XP
 from kqq.client import Transport
 from kqq.errors import ConnectionLost, PlayError, RemoteProtocolError
 from kqq.protocol import (
@@ -31,7 +32,6 @@ STATUS = 99
 """`MT` of a friend's status."""
 ASKING = 999999
 """`SEQ` of what is asked only to learn that nothing more comes; further ones count down."""
-_XP = "C4CA4238A0B92382"
 _XP_HTTP = "29E41F6186ED43F8"
 _MOST = 2000
 """Lines that may come in one go."""
@@ -201,7 +201,7 @@ class Lines:
         while came < len(lines) < _MOST and not self._is_over and now() < until:
             came = len(lines)
             seq, self._asking = str(self._asking), self._asking - 1
-            head = f"VER=1.4&CON=1&CMD=Query_Stat2&SEQ={seq}&UIN={uin}&SID=&XP={_XP}"
+            head = f"VER=1.4&CON=1&CMD=Query_Stat2&SEQ={seq}&UIN={uin}&SID=&XP={XP}"
             await self.say(f"{head}&CM=2&UN=0".encode(), is_exact=False)
             while len(lines) < _MOST and now() < until:
                 line = await self._next(self._wait)

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kqq.errors import PlayError
-from kqq.protocol.wire import Line, mask, mask_broken, mask_bytes, show
+from kqq.protocol.wire import Line, mask, mask_bytes, show
 
 _ACTOR = r"[A-Z][A-Za-z0-9_]*"
 _STATEMENTS = (
@@ -63,7 +63,11 @@ _PLACE = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)")
 _ESCAPES = {"r": "\r", "n": "\n", "t": "\t", '"': '"', "\\": "\\"}
-_LOST_IN_TEXT = re.compile(r"[\r\n\ud800-\udfff]|\s\Z")  # in a file of UTF-8 statements
+_LOST_IN_TEXT = re.compile(  # in a file of UTF-8 statements, or would steer a terminal
+    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    r"|\s\Z"
+)
+_HASH = re.compile("[0-9A-Fa-f]{32}")  # of a password whose key is missing
 _SECRETS = {"PS": "{password}", "SG": "{any}", "SSG": "{any}"}
 _NUMBERS = ("UIN", "UN")
 _MOST_NUMBERS = 1000  # of pushes, and used once, that a recorder keeps to know them again
@@ -403,7 +407,7 @@ class Recorder:
                 for item in value.split(",")
             ]
             return f"{key}={','.join(items)}"
-        if not (name and equals) and mask_broken(value or part) != (value or part):
+        if not (name and equals) and _HASH.search(part):
             return f"{key}={{any}}" if equals else "{any}"  # a secret whose key is missing
         return _literal(part) if masked == part else _literal(masked[: -len("***")]) + "{any}"
 

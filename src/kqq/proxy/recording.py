@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from kqq.capture.events import Closed, End, Opened
+from kqq.capture.plays import FIRST_NUMBER, NAMES
 from kqq.capture.writing import Dialogue, Link, PcapngWriter, PcapWriter
 from kqq.errors import ConfigError
 from kqq.protocol.catalogue import (
@@ -29,18 +30,11 @@ from kqq.protocol.wire import Line
 from kqq.proxy.passage import Connection, Fate, Passage
 from kqq.proxy.relay import Event, Flow, Relay
 
-NAMES = (
-    "Romeo", "Juliet", "Mercutio", "Tybalt", "Benvolio", "Paris", "Rosaline", "Escalus", "Laurence",
-    "Balthasar", "Abraham", "Sampson", "Gregory", "Peter", "Montague", "Capulet", "Angelica",
-    "Petruchio", "Valentio", "Lucio", "Helena", "Livia", "Placentio", "Vitruvio",
-)  # fmt: skip
-"""What people are called in a play, in order of appearance; then Person25 and so on."""
 _ON_THE_WAY = "server stranger "
 _NOBODY = "Somebody"  # who has said no number
 _MOST_NAMED = 10_000  # people; the numbers of others stay as they are
 _MOST_FRIENDS = 20_000  # pairs
 _NUMBER = re.compile(r"[1-9][0-9]{4,9}")
-_FIRST_NUMBER = 10001
 _PLAIN = re.compile(r"[^\"\\\s](?:[^\"\\\r\n\t]{0,99}[^\"\\\s])?")
 """A nickname that can be written in a play."""
 
@@ -206,7 +200,7 @@ def _numbers(line: Line) -> Iterator[str]:
     for key, value in line.pairs:
         if key.strip().upper() in ("UIN", "UN"):
             for item in value.split(","):
-                if _NUMBER.fullmatch(item) and int(item) >= _FIRST_NUMBER:
+                if _NUMBER.fullmatch(item) and int(item) >= FIRST_NUMBER:
                     yield item
 
 
