@@ -153,7 +153,7 @@ def test_names_may_be_given() -> None:
     ]
     asks = "VER=1.1&CMD=List&SEQ=1&UIN="
     assert play(said(HELLO, actor="Romeo", stream=0), said(f"{asks}10003", stream=0))[1] == (
-        "Juliet > VER=1.1&CMD=List&SEQ=1&UIN={Juliet}"
+        "Mercutio > VER=1.1&CMD=List&SEQ=1&UIN={Mercutio}"  # Juliet is who Romeo writes to
     )
     crowd = [said(f"{asks}{number}", stream=0) for number in range(20_000, 20_030)]
     assert play(*crowd)[-1].startswith("Person30 > ")
@@ -170,7 +170,7 @@ def test_somebody_with_several_connections() -> None:
         said(HELLO, stream=5, over="http"),
         said(HELLO, stream=2),
     ]
-    line = " > VER=1.1&CMD=CLTMSG&SEQ=201&UIN={Romeo}&UN=10002&MG=你好"
+    line = " > VER=1.1&CMD=CLTMSG&SEQ=201&UIN={Romeo}&UN={Juliet}&MG=你好"
     assert play(*lines) == [
         "Romeo" + line,
         "Romeo_2" + line,

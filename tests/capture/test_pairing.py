@@ -96,3 +96,18 @@ def test_only_so_many_wait() -> None:
     for number in range(5):
         pairing.ask(ask(f"CMD=List&SEQ={number}&UIN=1"))
     assert [one.message.seq for one in pairing.waiting] == ["2", "3", "4"]  # type: ignore[union-attr]
+
+
+def test_little_is_remembered_of_long_requests() -> None:
+    """What may wait for ever must not fill the memory; it is matched all the same."""
+    pairing = Pairing()
+    long = ask(f"CMD=CLTMSG&SEQ=1&UIN=1&UN=2&MG={'x' * 60_000}")
+    assert pairing.ask(long) is None
+    (waiting,) = pairing.waiting
+    assert (waiting.number, len(waiting.line.text)) == (long.number, 2048)
+    assert pairing.ask(long) is waiting
+    assert pairing.answer(answer("CMD=CLTMSG&SEQ=1&UIN=1&RES=0")) is not None
+    for key in ("CMD", "SEQ", "UIN"):
+        strange = Pairing(by_person=True)
+        strange.ask(ask(f"CMD=x&SEQ=1&UIN=1&{key}=1".replace(f"{key}=", f"{key}={'y' * 9000}")))
+        assert all(len(part) <= 100 for known in strange._waiting for part in known)

@@ -3,8 +3,8 @@
 import pytest
 
 from kqq.capture.events import Note
-from kqq.capture.plays import PlayReader, Spoken, looks_like_play
-from kqq.protocol import Role
+from kqq.capture.plays import PlayReader, Spoken, looks_like_play, numbers_of_people
+from kqq.protocol import Line, Role
 
 
 def read(*lines: str) -> list[Spoken | Note]:
@@ -104,3 +104,9 @@ def test_a_crowd_is_bounded() -> None:
 def test_plays_are_told_from_logs(text: str, is_play: bool) -> None:
     """By their first statement."""
     assert looks_like_play(text) is is_play
+
+
+def test_numbers_of_people() -> None:
+    """Who says a line, and who is in its lists; the system is nobody, and nor are odd numbers."""
+    line = Line("VER=1.1&UIN=10001&UN=10002,10000,10003,0,x,010004,&FC=10005&MG=10006")
+    assert list(numbers_of_people(line)) == ["10001", "10002", "10003"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from kqq.capture.events import End, Note, Said
 from kqq.capture.meaning import fields_json, fields_of, masked
-from kqq.capture.plays import NAMES
+from kqq.capture.plays import NAMES, numbers_of_people
 from kqq.errors import CaptureError
 from kqq.protocol.messages import Role
 from kqq.protocol.schema import Failure, Unreadable
@@ -241,8 +241,9 @@ class _Cast:
                 self.names.setdefault(one.uin, one.actor)
         taken = set(self.names.values())
         for one in said:
-            if one.uin is not None and one.uin not in self.names:
-                self.names[one.uin] = next(name for name in free if name not in taken)
+            for number in (one.uin, *map(int, numbers_of_people(one.line))):
+                if number is not None and number not in self.names:
+                    self.names[number] = next(name for name in free if name not in taken)
             if one.stream and one.uin is not None:
                 self._of_stream.setdefault(one.stream, self.names[one.uin])
 

@@ -1,11 +1,19 @@
 """Which reply answers which request."""
 
+from dataclasses import replace
+
 from kqq.capture.events import Said
 from kqq.protocol.catalogue import CaptchaAnswer, LoginReply
+from kqq.protocol.messages import decode
 from kqq.protocol.schema import Command, Push, Reply, Request, Unreadable
+from kqq.protocol.wire import Line
 
 _MOST_WAITING = 256
 """Requests without an answer that are remembered on a connection."""
+_LONGEST = 2048
+"""Signs of a request that are remembered; those we know are shorter."""
+_LONGEST_PART = 100
+"""Signs of a number or command by which a request is known again."""
 
 
 class Pairing:
@@ -35,12 +43,12 @@ class Pairing:
         if not key[0]:
             return None
         before = self._waiting.get(key)
-        self._waiting[key] = said
+        kept = self._waiting[key] = remembered(said)
         if before is None:
             if len(self._waiting) > self._most:
                 del self._waiting[next(iter(self._waiting))]
             return None
-        return before if before.line.text == said.line.text else None
+        return before if before.line.text == kept.line.text else None
 
     def answer(self, said: Said) -> Said | None:
         """Return the request that `said` answers, which waits no longer; None if there is none."""
@@ -72,7 +80,16 @@ class Pairing:
             seq, uin = message.seq, str(message.uin) if self._by_person else ""
         else:
             return "", "", ""
-        return seq, uin if self._by_person else "", said.command.lower()
+        uin = uin[:_LONGEST_PART] if self._by_person else ""
+        return seq[:_LONGEST_PART], uin, said.command.lower()[:_LONGEST_PART]
+
+
+def remembered(said: Said) -> Said:
+    """Return a request as it is remembered: a very long one, of which many may wait, cut short."""
+    if len(said.line.text) <= _LONGEST:
+        return said
+    line = Line(said.line.text[:_LONGEST])
+    return replace(said, line=line, message=decode(line, said.sender), odd=())
 
 
 def _answering(request: Said) -> set[str]:

@@ -40,6 +40,18 @@ _USED_ONCE = re.compile(r"(once|push)([0-9]{1,8})")
 _FIRST_USED_ONCE = {"once": 1_000_000_000, "push": 1_500_000_000}
 
 
+_NUMBER = re.compile(r"[1-9][0-9]{4,9}")
+
+
+def numbers_of_people(line: Line) -> Iterator[str]:
+    """Give the numbers of people in a line, in order; those below FIRST_NUMBER are the system's."""
+    for key, value in line.pairs:
+        if key.strip().upper() in ("UIN", "UN"):
+            for item in value.split(","):
+                if _NUMBER.fullmatch(item) and int(item) >= FIRST_NUMBER:
+                    yield item
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """A line of a play: who (`actor`) said or got it; `open_ended` if the play allows more."""

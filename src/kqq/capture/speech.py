@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from kqq.capture.events import Closed, End, Lost, Note, Opened, Said, Stream
 from kqq.capture.meaning import meaning
-from kqq.capture.pairing import Pairing
+from kqq.capture.pairing import Pairing, remembered
 from kqq.capture.posts import Post, PostStream
 from kqq.protocol.messages import Role, decode
 from kqq.protocol.schema import Reply, Unreadable
@@ -391,7 +391,7 @@ class Posts(Speech):
     def _ask(self, post: Post, time: float, frame: int, heard: Heard) -> None:
         said = self._lines_of(post, Role.CLIENT, time, frame, heard, is_ours=False)
         if post.start:
-            self._asked.append(said[0] if said else None)
+            self._asked.append(remembered(said[0]) if said else None)
             self._methods.append(post.method)
 
     def _answer(self, post: Post, time: float, frame: int, heard: Heard) -> None:

@@ -190,7 +190,7 @@ class Tidying:
                     for one in self._company.values()
                     if one.name in caller.player.account.friends
                 }
-            pairs |= {frozenset((uin, other)) for other in found}
+            pairs |= {frozenset((uin, other)) for other in found if other != uin}
         for pair in sorted(pairs - wanted, key=sorted):
             one, other = sorted(pair, key=lambda uin: uin not in callers)
             caller = callers[one]

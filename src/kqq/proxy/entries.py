@@ -92,7 +92,7 @@ class Entries:
         for other in self.lines:
             if other.passage is not None:
                 heard = other.passage.said
-                if heard is said.request or heard.request is said:
+                if _is(heard.request, said) or _is(said.request, heard):
                     return other
         return None
 
@@ -111,6 +111,11 @@ class Entries:
         while len(self.lines) > MOST_KEPT or self._bytes > MOST_BYTES:
             gone = self.lines.popleft()
             self._bytes -= len(gone.line.text) + len(gone.words)
+
+
+def _is(remembered: Said | None, said: Said) -> bool:
+    """Return whether a request, which may be cut short where it is remembered, is this one."""
+    return remembered is not None and remembered.number == said.number
 
 
 def _ended(event: Closed) -> str:

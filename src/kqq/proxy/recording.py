@@ -6,13 +6,13 @@ dropped ones, and lines as they came from it, whatever the client got of them.
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from kqq.capture.events import Closed, End, Opened
-from kqq.capture.plays import FIRST_NUMBER, NAMES
+from kqq.capture.plays import NAMES, numbers_of_people
 from kqq.capture.writing import Dialogue, Link, PcapngWriter, PcapWriter
 from kqq.errors import ConfigError
 from kqq.protocol.catalogue import (
@@ -34,7 +34,6 @@ _ON_THE_WAY = "server stranger "
 _NOBODY = "Somebody"  # who has said no number
 _MOST_NAMED = 10_000  # people; the numbers of others stay as they are
 _MOST_FRIENDS = 20_000  # pairs
-_NUMBER = re.compile(r"[1-9][0-9]{4,9}")
 _PLAIN = re.compile(r"[^\"\\\s](?:[^\"\\\r\n\t]{0,99}[^\"\\\s])?")
 """A nickname that can be written in a play."""
 
@@ -102,7 +101,7 @@ class PlayRecording:
     def _introduce(self, line: Line) -> None:
         """Name everybody whose number is in a line for the first time."""
         new = []
-        for number in _numbers(line):
+        for number in numbers_of_people(line):
             if number not in self._names and len(self._names) < _MOST_NAMED:
                 place = len(self._names)
                 name = NAMES[place] if place < len(NAMES) else f"Person{place + 1}"
@@ -193,15 +192,6 @@ class PlayRecording:
             with suppress(OSError):
                 self._file.close()
             raise _cannot_write(self.path, error) from error
-
-
-def _numbers(line: Line) -> Iterator[str]:
-    """Give the numbers of people in a line."""
-    for key, value in line.pairs:
-        if key.strip().upper() in ("UIN", "UN"):
-            for item in value.split(","):
-                if _NUMBER.fullmatch(item) and int(item) >= FIRST_NUMBER:
-                    yield item
 
 
 class PacketRecording:
