@@ -109,6 +109,15 @@ def test_lines_are_shown_until_it_is_ended(upstream: str, number: signal.Signals
     assert MD5 not in result.stdout
 
 
+def test_an_order_for_a_command_that_nobody_knows_is_told(upstream: str) -> None:
+    """It may be misspelt; one that is known is not."""
+    orders = ("--drop", "CTLMSG", "--delay", "client:cltmsg=0")
+    result = proxy(lambda port: ask(port, message("a")), "--upstream", upstream, *orders)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("kqq: nobody is known to say ctlmsg; ")
+    assert "cltmsg" not in result.stderr
+
+
 def test_every_line_is_an_object(upstream: str, tmp_path: Path) -> None:
     """With what became of it; notes, too; passwords are left out."""
     rules = tmp_path / "rules.py"

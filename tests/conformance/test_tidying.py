@@ -136,6 +136,12 @@ async def test_a_server_that_does_as_it_should() -> None:
     assert await told(normal) == Tidied()
 
 
+async def test_a_server_that_makes_somebody_their_own_friend() -> None:
+    """Nobody can leave themselves; the list is taken as if they were not in it."""
+    own = "&RES=0&NP=65535&SN=2&UN=10001,10002,&FC=0,0,&NK=x,y,"
+    assert (await told(but(SimpleInfo2=[own]), [TWO])).troubles == []  # type: ignore[list-item]
+
+
 async def test_a_silent_server() -> None:
     """It is said what has no answer."""
     found = await told(lambda _: [])

@@ -197,6 +197,33 @@ async def test_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("over", ["TCP", "HTTP"])
+async def test_nobody_waits_for_who_does_not_read(
+    over: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pushes do not hold up whoever caused them; who leaves too many unread is closed."""
+    monkeypatch.setattr(mocking, "_SEND_TIME", 3600.0)
+    play = parse_play(f'Juliet signs in\nRomeo sends Juliet "a"\nJuliet < CMD=X MG={"x" * 60_000}')
+    said = b"VER=1.1&CMD=CLTMSG&SEQ=%d&UIN=10002&UN=10001&MG=a"
+    async with serving(play) as (server, address), asyncio.timeout(20):
+        juliet, deaf = await asyncio.open_connection(address.host, address.port)
+        deaf.write(b"VER=1.4&CMD=Login&SEQ=1&UIN=10001&PS=1&LG=0\r\n")
+        assert b"CMD=LOGIN" in (await juliet.readline()).upper()
+        deaf.transport.pause_reading()  # type: ignore[attr-defined]
+        romeo, writer = await asyncio.open_connection(address.host, address.port)
+        number = 1
+        while server._writers if over == "HTTP" else len(server._writers) != 1 or number < 3:
+            number += 1
+            if over == "HTTP":
+                assert b"CMD=CLTMSG" in await posted(address, http_request("a", 1, said % number))
+            else:
+                writer.write(said % number + b"\r\n")
+                assert b"CMD=CLTMSG" in await romeo.readline()
+        assert number > 10
+        for one in (deaf, writer):
+            one.transport.abort()
+
+
+@pytest.mark.parametrize("over", ["TCP", "HTTP"])
 async def test_who_breaks_off_leaves_no_trace(over: str, caplog: pytest.LogCaptureFixture) -> None:
     """Somebody asks very much and resets the connection; nothing is logged, nothing raised."""
     troubles: list[object] = []

@@ -59,6 +59,13 @@ def test_what_says_no_lines(source: str) -> None:
         Which.parse(source)
 
 
+def test_commands_that_nobody_knows() -> None:
+    """They can be ordered for, and are known for what they are; other lines have no command."""
+    heard_of = ["CLTMSG", "server:Server_Msg", "/CTLMSG", "10001", "*", "client:"]
+    assert not any(Which.parse(one).is_unheard_of for one in heard_of)
+    assert Which.parse("client:CTLMSG").is_unheard_of
+
+
 def test_orders_are_followed() -> None:
     """Dropped is dropped; the longest delay counts; what is held is held."""
     orders = Orders(

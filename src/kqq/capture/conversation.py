@@ -206,6 +206,8 @@ class _Talk:
                 self.speech.lose(event) if isinstance(event, Lost) else self.speech.take(*event)
             )
         self._waiting.clear()
+        for begun in self._starts:
+            begun.clear()
         return heard
 
     def _caller(self, starts: list[bytes], *, is_all: bool) -> int | None:

@@ -100,6 +100,10 @@ def proxy(
         [Which.parse(one) for one in hold],
         [Orders.parse_delay(one) for one in delay],
     )
+    for which in (*orders.drop, *orders.hold, *(which for which, _ in orders.delay)):
+        if which.is_unheard_of:
+            words = tr("nobody is known to say {command}; that order waits for lines of its own")
+            click.echo("kqq: " + words.format(command=printable(which.command)), err=True)
     relay = Relay(address, trust=None if ca is None else make_trust(ca))
     door = Listen.parse(_whole(listen))
     if screen:

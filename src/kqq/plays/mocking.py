@@ -12,7 +12,10 @@ from kqq.protocol import Line, LineBuffer, PostReader, http_response, looks_like
 IDLE = 600.0
 """Seconds without a byte after which a connection is closed."""
 _SEND_TIME = 10.0
-"""Seconds that somebody may take to read what is said; then the connection is closed."""
+"""Seconds that somebody may take to read what was said upon their own lines; then the connection is
+closed. Nobody else waits meanwhile."""
+_MOST_UNREAD = 1 << 20
+"""Bytes that wait for somebody who does not read; with one line more the connection is closed."""
 _MOST = 200  # connections
 _KEPT = 1000  # questions without an answer
 _READ = 65536
@@ -105,8 +108,10 @@ class MockServer:
     async def _answer(self, line: Line, link: Hashable) -> None:
         heard, said = self._mock.hear(line, link)
         self._note(heard)
+        self._tell_others(said, link)
+        writer = self._writers[link]
         for to, data in said:
-            if (writer := self._writers.get(to)) is not None:
+            if to == link:
                 await self._send(writer, data)
 
     async def _answer_posts(
@@ -123,12 +128,11 @@ class MockServer:
                 line = Line.decode(request.body.rstrip(b"\r\n"))
                 heard, said = self._mock.hear(line, ("http", host), pushes=False)
                 self._note(heard)
+                self._tell_others(said, ("http", host))
                 body = b""
                 for to, answer in said:
                     if to == ("http", host):
                         body = answer
-                    elif (other := self._writers.get(to)) is not None:
-                        await self._send(other, answer)
                 keep = request.wants_more
                 await self._send(writer, http_response(body, keep=keep))
                 if not keep:
@@ -144,8 +148,20 @@ class MockServer:
         async with asyncio.timeout(self._idle):
             return await reader.read(_READ)
 
+    def _tell_others(self, said: list[tuple[Hashable, bytes]], link: Hashable) -> None:
+        """Say what is not for `link`, without waiting; who leaves too much unread is cut off."""
+        for to, data in said:
+            writer = self._writers.get(to) if to != link else None
+            if writer is None or writer.is_closing():
+                continue
+            # What the system does not take yet is kept by the transport, for each its own.
+            if writer.transport.get_write_buffer_size() > _MOST_UNREAD:
+                writer.transport.abort()
+            else:
+                writer.write(data)
+
     async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
-        """Say something; who does not read it in time is cut off, and told nothing more."""
+        """Answer; who does not read it in time is cut off, and told nothing more."""
         if writer.is_closing():
             return
         try:

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from kqq.capture.events import Closed, Note, Opened
+from kqq.capture.events import Closed, Note, Opened, Said
 from kqq.charts.short import command_word, short_words
 from kqq.protocol.explain import Explanation
 from kqq.protocol.messages import Role

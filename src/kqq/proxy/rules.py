@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from kqq.capture.events import Closed, Opened, Said
 from kqq.errors import ConfigError, KQQError, LocalProtocolError
+from kqq.protocol.declare import REQUESTS, RESPONSES
 from kqq.protocol.fields import escape, unescape
 from kqq.protocol.messages import Role
 from kqq.protocol.schema import Field, Push, Request, Spec, Unreadable
@@ -82,6 +83,11 @@ class Which:
             f"{source!r} says no lines; write a command such as CLTMSG, client:CLTMSG, server:, "
             "a number such as 10001, /words, or * for all"
         )
+
+    @property
+    def is_unheard_of(self) -> bool:
+        """Whether they have a command that the catalogue does not know: it may be misspelt."""
+        return bool(self.command) and not (self.command in REQUESTS or self.command in RESPONSES)
 
     def takes(self, said: Said) -> bool:
         """Return whether a line is one of those."""
