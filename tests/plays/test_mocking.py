@@ -202,7 +202,8 @@ async def test_nobody_waits_for_who_does_not_read(
 ) -> None:
     """Pushes do not hold up whoever caused them; who leaves too many unread is closed."""
     monkeypatch.setattr(mocking, "_SEND_TIME", 3600.0)
-    play = parse_play(f'Juliet signs in\nRomeo sends Juliet "a"\nJuliet < CMD=X MG={"x" * 60_000}')
+    push = f"Juliet < CMD=Server_Msg RES=0 MN=1 MT=9 UN=10002 MG={'x' * 60_000}"
+    play = parse_play(f"Juliet signs in\nRomeo > CMD=CLTMSG UN=10001 MG=a\nRomeo < RES=0\n{push}")
     said = b"VER=1.1&CMD=CLTMSG&SEQ=%d&UIN=10002&UN=10001&MG=a"
     async with serving(play) as (server, address), asyncio.timeout(20):
         juliet, deaf = await asyncio.open_connection(address.host, address.port)
@@ -214,10 +215,10 @@ async def test_nobody_waits_for_who_does_not_read(
         while server._writers if over == "HTTP" else len(server._writers) != 1 or number < 3:
             number += 1
             if over == "HTTP":
-                assert b"CMD=CLTMSG" in await posted(address, http_request("a", 1, said % number))
+                assert b"RES=0" in await posted(address, http_request("a", 1, said % number))
             else:
                 writer.write(said % number + b"\r\n")
-                assert b"CMD=CLTMSG" in await romeo.readline()
+                assert b"RES=0" in await romeo.readline()
         assert number > 10
         for one in (deaf, writer):
             one.transport.abort()

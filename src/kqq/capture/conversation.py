@@ -9,8 +9,9 @@ from collections.abc import Callable
 from itertools import count
 
 from kqq.capture.events import Closed, Data, Lost, Note, Opened, Stream
+from kqq.capture.marks import IN_STREAM
 from kqq.capture.meaning import sender_of
-from kqq.capture.speech import MOST_NOTES, OURS, Heard, Lines, Posts, Speech
+from kqq.capture.speech import MOST_NOTES, Heard, Lines, Posts, Speech
 from kqq.capture.streams import StreamEvent
 from kqq.protocol.messages import Role, decode
 from kqq.protocol.schema import Unreadable
@@ -23,7 +24,7 @@ _HTTP = re.compile(
     rb"HTTP/[0-9.]{1,7} +[0-9]{3})"
 )
 _LONGEST_MARK = 2100
-"""Bytes of what `_HTTP` and `OURS` find, so that nothing is searched twice but these."""
+"""Bytes of what `_HTTP` and `IN_STREAM` find, so that nothing is searched twice but these."""
 _OTHERS = ((b"\x16\x03", "TLS"), (b"SSH-", "SSH"))
 _ENOUGH = 8192
 """Bytes that one end may send before it must be clear what it speaks."""
@@ -182,7 +183,7 @@ class _Talk:
             since = max(self._searched[way] - _LONGEST_MARK, 0)
             self._searched[way] = len(start)
             poster = _poster(way, start, since) if poster is None else poster
-            self._is_ours = self._is_ours or OURS.search(start, since) is not None
+            self._is_ours = self._is_ours or IN_STREAM.search(start, since) is not None
         if poster is not None:
             self.speech = self._conversation.posts(self.stream, poster)
         elif self._is_ours:

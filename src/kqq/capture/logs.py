@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from kqq.capture.events import End
+from kqq.capture.marks import IN_TEXT
 from kqq.protocol.explain import sender_of
 from kqq.protocol.messages import Role, decode
 from kqq.protocol.schema import Unreadable
@@ -26,12 +27,6 @@ HEAD = 512
 """Bytes in front of the protocol in which time and direction are looked for."""
 
 _START = re.compile(rb"(?<![A-Za-z0-9_%])(?:VER|CMD|SERERCONFIG_NUM)[ \t]{0,8}=")
-SPOKEN = re.compile(
-    rb"VER[ \t]{0,8}=[ \t]{0,8}[0-9.]{1,9}[ \t]{0,8}&|SERERCONFIG_NUM[ \t]{0,8}="
-    rb"|CMD[ \t]{0,8}=[^&\r\n]{0,64}&(?:VER|CON|SEQ|UIN)[ \t]{0,8}="
-    rb"|(?:VER|SEQ|UIN)[ \t]{0,8}=[^&\r\n]{0,32}&CMD[ \t]{0,8}="
-)
-"""What nothing but the protocol has, wherever in some bytes."""
 _FIELD_BEFORE = re.compile(rb"(?:(?<=[\s\"'>:\]])|\A)(?:[A-Z][A-Za-z0-9_]{0,19}=[^&\s\"']*&)+\Z")
 _DATE_TIME = re.compile(
     r"(?P<year>(?:19|20)\d\d)[-/.](?P<month>\d\d?)[-/.](?P<day>\d\d?)[T _]"
@@ -191,7 +186,7 @@ def _zone(text: str | None) -> tzinfo | None:
 def _cut(text: bytes) -> tuple[bytes | None, str]:
     """Return the bytes of the protocol's line in a line of text, and the words before it."""
     start = _START.search(text)
-    if start is None or SPOKEN.search(text, start.start()) is None:
+    if start is None or IN_TEXT.search(text, start.start()) is None:
         return None, ""
     at = start.start()
     before = _FIELD_BEFORE.search(text, max(0, at - HEAD), at)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kqq.capture.logs import SPOKEN
+from kqq.capture.marks import IN_TEXT
 from kqq.protocol.post import BODY_LIMIT, HEAD_LIMIT, HTTP_METHOD
 from kqq.protocol.wire import show
 
@@ -106,7 +106,7 @@ class PostStream:
         if not (HTTP_METHOD.match(rest) or _ANSWER.match(rest)):
             return [Post(b"", rest, len(rest), words, whole=False)]
         start, _, body = rest.partition(b"\n")
-        body = body if SPOKEN.search(body) else b""  # headers, as a rule
+        body = body if IN_TEXT.search(body) else b""  # headers, as a rule
         return [Post(start.strip(), body, len(body), words, whole=False)]
 
     def _step(self, whole: list[Post]) -> bool:

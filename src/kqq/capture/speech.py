@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from kqq.capture.events import Closed, End, Lost, Note, Opened, Said, Stream
+from kqq.capture.marks import IN_STREAM
 from kqq.capture.meaning import meaning
 from kqq.capture.pairing import Pairing, remembered
 from kqq.capture.posts import Post, PostStream
@@ -13,16 +14,8 @@ from kqq.protocol.messages import Role, decode
 from kqq.protocol.schema import Reply, Unreadable
 from kqq.protocol.wire import LINE_LIMIT, Line, show
 
-__all__ = ["MOST_NOTES", "OURS", "Heard", "Lines", "Posts", "Speech"]
+__all__ = ["MOST_NOTES", "Heard", "Lines", "Posts", "Speech"]
 
-OURS = re.compile(
-    rb"VER[ \t]{0,8}=[ \t]{0,8}[0-9.]{1,9}[ \t]{0,8}&(?:CON=[^&\r\n]{0,16}&)?"
-    rb"CMD[ \t]{0,8}=[^&\r\n]{0,64}&[A-Z]{2,4}[ \t]{0,8}="
-    rb"|CMD[ \t]{0,8}=[^&\r\n]{0,64}&(?:VER|CON|SEQ|UIN)[ \t]{0,8}="
-    rb"|(?:SEQ|UIN)[ \t]{0,8}=[^&\r\n]{0,32}&CMD[ \t]{0,8}="
-    rb"|SERERCONFIG_NUM[ \t]{0,8}="
-)
-"""What nothing but the protocol has, wherever in a stream: keys as only our lines have them."""
 _NEXT_LINE = re.compile(rb"\r?\n(?=[^\r\n=&]{0,2}VER=)")
 MOST_NOTES = 16
 """Notes that are kept until it is clear whether a connection matters, and messages of HTTP among
@@ -429,7 +422,7 @@ class Posts(Speech):
         odd = (*odd, *post.problems)
         found: list[Said] = []
         body = post.body.removesuffix(b"\n").removesuffix(b"\r")
-        if body and (is_ours or OURS.search(body)):
+        if body and (is_ours or IN_STREAM.search(body)):
             if not self._has_lines:
                 self._has_lines = True
                 heard += self._held
