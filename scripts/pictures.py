@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.cells import split_graphemes
+from textual.app import App
 from textual.pilot import Pilot
 
 from kqq.capture.events import End
@@ -34,6 +35,7 @@ from kqq.charts.sequence import sequence
 from kqq.charts.svg import sequence_svg
 from kqq.client.client import AskCaptcha, Client
 from kqq.client.messenger import Messenger
+from kqq.client.tcp import Address
 from kqq.protocol import (
     V1_1,
     AddToList,
@@ -44,6 +46,7 @@ from kqq.protocol import (
     Failure,
     GetMsgEx,
     GetMsgExReply,
+    Line,
     Login,
     LoginReply,
     Logout,
@@ -63,6 +66,9 @@ from kqq.protocol import (
     http_request,
     http_response,
 )
+from kqq.proxy.relay import Listen, Relay
+from kqq.proxy.rules import Orders
+from kqq.proxy.screen import ProxyApp
 from kqq.server.picture import draw
 from kqq.testing import PASSWORD, Town
 from kqq.tui import ChatApp
@@ -179,12 +185,12 @@ async def play(scene: Scene, app: ChatApp, pilot: Pilot[int]) -> None:
     await until(pilot, lambda: app.state.unread == 2)
 
 
-async def drawn(app: ChatApp, pilot: Pilot[int]) -> str:
+async def drawn(app: App[int], pilot: Pilot[int], title: str = "kqq chat") -> str:
     """Return the picture of the screen, once all is drawn and nothing changes any more."""
     last, same = "", 0
     while same < 5:
         await pilot.pause(0.06)
-        svg = app.export_screenshot(title="kqq chat")
+        svg = app.export_screenshot(title=title)
         last, same = svg, same + 1 if svg == last else 0
     return tidied(last)
 
@@ -375,6 +381,61 @@ async def report() -> str:
     return "".join(report_page(figures, title="An evening in May 2014"))
 
 
+_ANSWERS = {
+    "Login": ["CMD=Login&SEQ={seq}&UIN=10001&RES=0&RS=0&HI=60&LI=300&SG=00&SSG=1"],
+    "Query_Stat2": ["CMD=QUERY_STAT2&SEQ={seq}&UIN=10001&RES=0&FN=1&SN=1&ST=10,&UN=10002,"],
+    "CLTMSG": [
+        "CMD=CLTMSG&SEQ={seq}&UIN=10001&RES=0",
+        "CMD=Server_Msg&SEQ=1000000007&UIN=10001&RES=0&MN=1&MT=9&UN=10002&MG=好的，七点见！",
+    ],
+}
+_HEAD = "VER=1.4&CON=1&CMD={}&SEQ={}&UIN=10001"
+_SESSION = "&SID=&XP=C4CA4238A0B92382"
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Be the server behind the proxy."""
+    while line := (await reader.readline()).decode():
+        fields = Line.decode(line.encode()).values()
+        for answer in _ANSWERS[fields["CMD"]]:
+            writer.write(f"VER=1.1&{answer.format(seq=fields['SEQ'])}\r\n".encode())
+    writer.close()
+
+
+async def proxy() -> str:
+    """The proxy holds a line that somebody wants to change."""
+    server = await asyncio.start_server(_answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    orders, clock = Orders(), iter(EVENING + 7.3 * place for place in range(10_000))
+    relay = Relay(Address.parse(f"tcp://127.0.0.1:{port}"), judge=orders.judge, now=clock.__next__)
+    listening = await relay.open(Listen.parse("kqq://127.0.0.1:0"))
+    app = ProxyApp(relay, orders, "kqq://127.0.0.1:14001", now=lambda: EVENING)
+    try:
+        async with app.run_test(size=(110, 32)) as pilot:
+            reader, writer = await asyncio.open_connection("127.0.0.1", listening.port)
+            more = "&PS=" + "0" * 32 + "&M5=1&LG=0&LC=812822641C978097&GD=&CKE="
+            for line, answers in (
+                (_HEAD.format("Login", 200) + more, 1),
+                (_HEAD.format("Query_Stat2", 201) + _SESSION + "&CM=2&UN=0", 1),
+                (_HEAD.format("CLTMSG", 202) + _SESSION + "&UN=10002&MG=今晚老地方？", 2),
+            ):
+                writer.write(f"{line}\r\n".encode())
+                for _ in range(answers):
+                    await reader.readline()
+            await pilot.press("space")
+            words = "&UN=10002&MG=See you at seven%2c then"
+            writer.write(f"{_HEAD.format('CLTMSG', 203)}{_SESSION}{words}\r\n".encode())
+            await pilot.pause(0.5)
+            picture = await drawn(app, pilot, title="kqq proxy")
+            await pilot.press("space")
+            writer.close()
+            await pilot.pause(0.5)  # until the server has gone, too
+            return picture.replace(f":{port}", ":14000")
+    finally:
+        await relay.close()
+        server.close()
+
+
 PICTURES: dict[str, Callable[[], Awaitable[str | bytes]]] = {
     "chat.svg": chat,
     "chat-light.svg": light,
@@ -384,6 +445,7 @@ PICTURES: dict[str, Callable[[], Awaitable[str | bytes]]] = {
     "evening.pcap": evening_capture,
     "diagram.svg": diagram,
     "report.html": report,
+    "proxy.svg": proxy,
 }
 
 

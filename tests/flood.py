@@ -56,6 +56,12 @@ class Flood:
             self._more.clear()
             await self._more.wait()
 
+    async def poured(self, mebibytes: float) -> None:
+        """Wait until so much was sent."""
+        while self.sent < mebibytes:
+            self._more.clear()
+            await self._more.wait()
+
     async def stop(self) -> None:
         """End it all. Raises what went wrong in a flood, other than what servers do to floods."""
         for task in self._tasks:
@@ -85,6 +91,7 @@ class Flood:
         while True:
             writer.write(data)
             self.sent += len(data) / 2**20
+            self._more.set()
             await writer.drain()
             await asyncio.sleep(0.01)  # we have to feed others, too
 

@@ -389,7 +389,8 @@ async def test_floods_and_slow_readers_do_not_fill_it(upstream: str, tmp_path: P
         deaf = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
         for _, writer in deaf:
             writer.write(f"{sign_in_line(10001)}\r\n".encode() * 2000)
-        await asyncio.sleep(2)
+        async with asyncio.timeout(_WAIT):
+            await flood.poured(100)
         await flood.stop()
         for _, writer in deaf:
             writer.transport.abort()

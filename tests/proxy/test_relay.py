@@ -336,16 +336,23 @@ async def test_a_reader_that_is_slow_slows_the_other_end() -> None:
         flooding.cancel()
 
 
-async def test_a_held_line_stops_who_floods() -> None:
-    """Only so much is read behind it."""
-    async with between(lambda passage: passage.hold()) as place:
+@pytest.mark.parametrize(("waiting", "most"), [(1 << 20, 256), (20_000, 36)])
+async def test_a_held_line_stops_who_floods(waiting: int, most: int) -> None:
+    """Only so many lines are read behind it, and so many bytes."""
+
+    def judge(passage: Passage) -> None:
+        if passage.said.sender is Role.CLIENT:
+            passage.hold()
+
+    async with between(judge, waiting=waiting) as place:
         client, server = await place.both()
         flooding = asyncio.create_task(client.say(f"{SAY}\r\n".encode() * 100_000))
-        first = await place.watched.line(200, Fate.HELD)
-        await asyncio.sleep(0.1)
+        await place.watched.line(most - 1, Fate.HELD)
+        for _ in range(3):  # while others go on
+            await server.say(PUSH)
+            assert await client.hear() == PUSH
         flow = place.flow
-        assert len(flow.waiting) <= 256
-        del first
+        assert len(flow.waiting) == most
         server.reset()
         for passage in flow.waiting:
             passage.drop()
