@@ -26,6 +26,7 @@ from rich.cells import split_graphemes
 from textual.app import App
 from textual.pilot import Pilot
 
+from kqq.address import Door
 from kqq.capture.events import End
 from kqq.capture.sources import read_file
 from kqq.capture.writing import Dialogue, PcapWriter
@@ -66,7 +67,7 @@ from kqq.protocol import (
     http_request,
     http_response,
 )
-from kqq.proxy.relay import Listen, Relay
+from kqq.proxy.relay import Relay
 from kqq.proxy.rules import Orders
 from kqq.proxy.screen import ProxyApp
 from kqq.server.picture import draw
@@ -408,7 +409,7 @@ async def proxy() -> str:
     port = server.sockets[0].getsockname()[1]
     orders, clock = Orders(), iter(EVENING + 7.3 * place for place in range(10_000))
     relay = Relay(Address.parse(f"tcp://127.0.0.1:{port}"), judge=orders.judge, now=clock.__next__)
-    listening = await relay.open(Listen.parse("kqq://127.0.0.1:0"))
+    listening = await relay.open(Door.parse("kqq://127.0.0.1:0"))
     app = ProxyApp(relay, orders, "kqq://127.0.0.1:14001", now=lambda: EVENING)
     try:
         async with app.run_test(size=(110, 32)) as pilot:

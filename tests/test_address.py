@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kqq.address import HostPort
+from kqq.address import Door, HostPort
 from kqq.errors import ConfigError
 
 
@@ -14,7 +14,7 @@ class Target(HostPort):
     SCHEME = "tcp"
 
 
-class Door(HostPort):
+class Gate(HostPort):
     """Something to open, with TLS or without."""
 
     SCHEME = "kqq"
@@ -30,9 +30,9 @@ class Way(HostPort):
 
 
 def test_kinds_of_address_are_not_equal() -> None:
-    """A door is no target, though host and port be the same."""
+    """A gate is no target, though host and port be the same."""
     target: object = Target("a", 1)
-    assert target != Door("a", 1)
+    assert target != Gate("a", 1)
 
 
 @pytest.mark.parametrize(
@@ -71,25 +71,49 @@ def test_a_wrong_address_says_how_to_write_one(text: str) -> None:
 
 def test_port_0_is_for_doors_only() -> None:
     """A door may leave the choice of the port to the system; nobody can connect to port 0."""
-    assert Door.parse("kqq://127.0.0.1:0") == Door("127.0.0.1", 0)
+    assert Gate.parse("kqq://127.0.0.1:0") == Gate("127.0.0.1", 0)
     with pytest.raises(ConfigError, match="port 0 picks a free one"):
-        Door.parse("kqq://127.0.0.1")
+        Gate.parse("kqq://127.0.0.1")
 
 
 def test_an_address_keeps_its_scheme() -> None:
     """The usual one need not be said; two that differ in it only are not the same."""
-    assert str(Door("a", 1)) == "kqq://a:1"
-    assert str(Door.parse("kqqs://[::1]:1")) == "kqqs://[::1]:1"
-    assert Door.parse("kqq://a:1") == Door("a", 1) != Door("a", 1, "kqqs")
-    assert replace(Door("a", 0, "kqqs"), port=5) == Door("a", 5, "kqqs")
+    assert str(Gate("a", 1)) == "kqq://a:1"
+    assert str(Gate.parse("kqqs://[::1]:1")) == "kqqs://[::1]:1"
+    assert Gate.parse("kqq://a:1") == Gate("a", 1) != Gate("a", 1, "kqqs")
+    assert replace(Gate("a", 0, "kqqs"), port=5) == Gate("a", 5, "kqqs")
 
 
 def test_all_schemes_are_told() -> None:
     """Whoever writes a wrong one sees which there are."""
     with pytest.raises(ConfigError, match="write kqq://HOST:PORT or kqqs://HOST:PORT, for example"):
-        Door.parse("tcp://a:1")
+        Gate.parse("tcp://a:1")
     with pytest.raises(ConfigError, match="write x://HOST:PORT, y://HOST:PORT or z://HOST:PORT, "):
         Way.parse("tcp://a:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("127.0.0.1:1", "kqqs://127.0.0.1:1"),
+        ("[::1]:1", "kqqs://[::1]:1"),
+        ("kqq://a:1", "kqq://a:1"),
+    ],
+)
+def test_the_scheme_may_be_left_out_where_one_is_meant(text: str, written: str) -> None:
+    """One that is written is kept."""
+    assert str(Gate.parse(text, "kqqs")) == written
+    with pytest.raises(ConfigError, match="'kqqs://a' is not an address"):
+        Gate.parse("a", "kqqs")
+
+
+def test_a_door_is_for_all_who_come() -> None:
+    """For lines and for POSTs, at a free port, too; TLS is not for proxies and mocks."""
+    assert [str(Door.parse(f"{one}://a:0")) for one in ("kqq", "tcp", "http")] == [
+        "kqq://a:0", "tcp://a:0", "http://a:0",
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match="write kqq://HOST:PORT, tcp://HOST:PORT or http://HOST"):
+        Door.parse("kqqs://a:0")
 
 
 @pytest.mark.parametrize(

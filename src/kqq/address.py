@@ -36,8 +36,13 @@ class HostPort:
             object.__setattr__(self, "scheme", self.SCHEME)
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the address that `text` is. Raises ConfigError, with an example, if it is none."""
+    def parse(cls, text: str, scheme: str = "") -> Self:
+        """Return the address that `text` is. Raises ConfigError, with an example, if it is none.
+
+        People may leave the scheme out where `scheme` says which one they mean then.
+        """
+        if scheme and "://" not in text:
+            text = f"{scheme}://{text}"
         found = _ADDRESS.fullmatch(text)
         schemes = (cls.SCHEME, *cls.OTHER_SCHEMES)
         if (
@@ -61,6 +66,15 @@ class HostPort:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
+
+
+class Door(HostPort):
+    """Where a proxy or a mock listens, for lines and for POSTs alike; port 0 picks a free one."""
+
+    __slots__ = ()
+    SCHEME = "kqq"
+    OTHER_SCHEMES = ("tcp", "http")
+    LOWEST_PORT = 0
 
 
 def _is_name(host: str) -> bool:

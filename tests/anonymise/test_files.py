@@ -25,10 +25,14 @@ PLAY = (
 PERSONAL = (b"10001", b"10002", b"wherefore", "罗密欧".encode(), b"Romeo", b"\\u7f57")
 
 
-def anonymised(data: bytes, **how: bool) -> tuple[bytes, Report]:
+def anonymised(
+    data: bytes, *, is_play: bool | None = None, keep_foreign: bool = False
+) -> tuple[bytes, Report]:
     """Return what becomes of a file."""
     target = io.BytesIO()
-    report = anonymise(io.BytesIO(data), target, KEY, **how)
+    report = anonymise(
+        io.BytesIO(data), target, KEY, name="it.log", is_play=is_play, keep_foreign=keep_foreign
+    )
     return target.getvalue(), report
 
 
@@ -87,16 +91,25 @@ def test_lines_without_anything_may_be_kept() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "no capture, no play"),
-        (b"nothing\nhere\n", "no capture, no play"),
-        ("VER=1".encode("utf-16"), "UTF-16"),
-        (gzip.compress(b"nothing", mtime=0), "no capture, no play"),
+        (b"", "^it.log is empty$"),
+        (gzip.compress(b"", mtime=0), "^it.log is empty$"),
+        (b"\x1f\x8bzzz", "^it.log cannot be read: the gzip file is corrupt"),
+        (b"no", "^it.log is no capture or play, and holds no line of the protocol"),
+        (b"nothing\nhere\n", "^it.log: this is no capture: it starts 'nothing"),
+        ("VER=1".encode("utf-16"), "^it.log is text in UTF-16"),
+        (gzip.compress(b"nothing", mtime=0), "^it.log: this is no capture: it starts 'nothing'"),
     ],
 )
 def test_what_cannot_be_rewritten(data: bytes, words: str) -> None:
-    """The error says why."""
+    """The error says which file it is, and why."""
     with pytest.raises(CaptureError, match=words):
         anonymised(data)
+
+
+def test_an_empty_play() -> None:
+    """It is empty, whatever its name says."""
+    with pytest.raises(CaptureError, match="is empty"):
+        anonymised(b"", is_play=True)
 
 
 def test_broken_gzip() -> None:

@@ -200,6 +200,60 @@ def test_a_file_is_followed(
     assert found == ["List with 0 to come", "LIST with 0 to come"]
 
 
+def lost(path: Path, data: bytes, happens: Callable[[], object]) -> list[Said | Note]:
+    """Return what is given of a file that is followed, to which something happens after a while."""
+    path.write_bytes(data)
+    acts = [lambda: None, happens]
+
+    def nap(seconds: float) -> None:
+        acts.pop(0)()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kqq.capture.sources.time.sleep", nap)
+        return list(read_file(path, follow=True))
+
+
+@pytest.mark.parametrize("kind", ["log", "capture", "gzip"])
+def test_a_followed_file_that_is_cut_short(tmp_path: Path, capture: bytes, kind: str) -> None:
+    """What was there is given, then one note; nobody waits for ever."""
+    data = {"log": ASKED + ANSWERED + b"VER=1", "capture": capture, "gzip": gzip.compress(capture)}
+    path = tmp_path / "a"
+    items = lost(path, data[kind], lambda: path.write_bytes(b"new\n"))
+    assert [one.command for one in items if isinstance(one, Said)] == ["List", "LIST"]
+    last = items[-1]
+    assert isinstance(last, Note)
+    assert last.kind == "cut"
+    assert last.words.startswith(f"{path} was cut short to 4 bytes after {len(data[kind])} were")
+
+
+def test_a_followed_file_whose_place_is_taken(tmp_path: Path) -> None:
+    """What came to it at last is given; one that is only moved away is followed on."""
+    path, old = tmp_path / "a", tmp_path / "a.1"
+
+    def rotate() -> None:
+        path.rename(old)
+        with old.open("ab") as file:
+            file.write(ANSWERED)
+        path.write_bytes(ASKED)
+
+    items = lost(path, ASKED, rotate)
+    assert [one.command for one in items if isinstance(one, Said)] == ["List", "LIST"]
+    last = items[-1]
+    assert isinstance(last, Note)
+    assert last.kind == "cut"
+    assert last.words.startswith(f"another file is called {path} now; ")
+    path.write_bytes(ASKED)
+    with pytest.raises(IndexError):  # it naps on
+        lost(path, ASKED, path.unlink)
+
+
+def test_a_followed_file_with_nothing_in_it_that_is_cut_short(tmp_path: Path) -> None:
+    """That it was cut short tells more than that there was nothing."""
+    path = tmp_path / "a"
+    with pytest.raises(CaptureError, match="was cut short to 0 bytes after 6 were read"):
+        lost(path, b"hello\n", lambda: path.write_bytes(b""))
+
+
 def test_a_pipe_is_followed_as_it_comes() -> None:
     """Nothing waits for a whole piece."""
     reading, writing = os.pipe()

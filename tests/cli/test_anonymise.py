@@ -157,5 +157,10 @@ def test_what_cannot_be_read_or_written(trace: Path, tmp_path: Path) -> None:
     text.write_bytes(b"nothing")
     refused = kqq("anonymise", str(text))
     assert refused.exit_code == 1
-    assert "no capture, no play" in refused.stderr
+    assert f"{text}: this is no capture: it starts 'nothing'" in refused.stderr
+    text.write_bytes(b"")
+    empty = kqq("anonymise", str(text))
+    assert (empty.exit_code, empty.stderr) == (1, f"kqq: {text} is empty\n")
+    piped = kqq("anonymise", "-", typed=b"")
+    assert (piped.exit_code, piped.stderr) == (1, "kqq: standard input is empty\n")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["text", "trace.pcap"]

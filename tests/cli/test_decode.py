@@ -253,6 +253,18 @@ def test_following_in_one_process(capture: str, monkeypatch: pytest.MonkeyPatch)
     assert kqq("decode", capture).exit_code == 130
 
 
+def test_a_followed_file_that_is_cut_short(capture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said in one line, after all that was there."""
+
+    def cut(seconds: float) -> None:
+        Path(capture).write_bytes(b"")
+
+    monkeypatch.setattr("kqq.capture.sources.time.sleep", cut)
+    shown = kqq("decode", capture, "--follow")
+    assert (shown.exit_code, shown.stdout) == (1, ROWS)
+    assert re.fullmatch(rf"kqq: {re.escape(capture)} was cut short to 0 bytes .*\n", shown.stderr)
+
+
 def test_a_file_is_followed_until_somebody_stops_it(tmp_path: Path) -> None:
     """Which is no error."""
     path = tmp_path / "log"

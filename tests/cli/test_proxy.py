@@ -22,11 +22,12 @@ from textual.pilot import Pilot
 
 from command import kqq, objects
 from flood import Flood
+from kqq.address import Door
 from kqq.cli.proxy import _run
 from kqq.client.tcp import Address
 from kqq.errors import ConfigError
 from kqq.protocol.transcript import parse_play
-from kqq.proxy.relay import Listen, Relay
+from kqq.proxy.relay import Relay
 from kqq.proxy.rules import Orders
 from kqq.proxy.screen import ProxyApp
 from serving import quiet_port, serving
@@ -318,7 +319,7 @@ def test_the_screen_says_how_it_ended(
 
     monkeypatch.setattr(ProxyApp, "run_async", partialmethod(run, headless=True, auto_pilot=pilot))
     relay = Relay(Address.parse(f"tcp://{upstream}"))
-    door = Listen("127.0.0.1", 0)
+    door = Door("127.0.0.1", 0)
     running = _run(relay, door, Orders(), None, file=None, record=tmp_path / "a.kqq")
     if fails:
         with pytest.raises(ConfigError, match="the disk is full"):

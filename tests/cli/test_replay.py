@@ -20,8 +20,9 @@ from click.testing import Result
 from rich.cells import cell_len
 
 from command import kqq, objects
+from kqq.address import Door
 from kqq.plays.mock import Mock
-from kqq.plays.mocking import Door, MockServer
+from kqq.plays.mocking import MockServer
 from kqq.protocol import http_request
 from kqq.protocol.transcript import parse_play
 from kqq.words import Exit
@@ -231,6 +232,57 @@ def test_record(tmp_path: Path, address: str) -> None:
     assert "is there already; name another file, or say --force" in again.stderr
     forced = kqq("record", sketch, "--against", address, *QUIET, "-o", str(out), "--force")
     assert forced.exit_code == Exit.DONE
+
+
+@contextmanager
+def unfriendly(says: bytes | None) -> Iterator[str]:
+    """Run a server that says this to everything, or hangs up where it is None."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                connection, _ = listening.accept()
+                with connection:
+                    while data := connection.recv(65536):
+                        if data == b"over" or says is None:
+                            break
+                        connection.sendall(says)
+                    if data == b"over":
+                        return
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = listening.getsockname()
+        try:
+            yield f"127.0.0.1:{address[1]}"
+        finally:
+            with socket.create_connection(address) as last:
+                last.sendall(b"over")
+            thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("says", "code", "why"),
+    [
+        (b"", Exit.REFUSED, "nothing came in 0.2 s"),
+        (b"what?\r\n", Exit.REFUSED, "junk came instead, 'what?'; then nothing came in 0.2 s"),
+        (None, Exit.NO_CONNECTION, "the server closed"),
+    ],
+    ids=["silent", "junk", "hangs up"],
+)
+def test_record_what_nobody_answers(
+    tmp_path: Path, says: bytes | None, code: Exit, why: str
+) -> None:
+    """It is told, with its line and what came instead, and stands in the play as a comment."""
+    sketch = play(tmp_path, "# A sketch.\n\nAnna > CMD=List PS=0123456789ABCDEF\n")
+    with unfriendly(says) as server:
+        result = kqq("record", sketch, "--against", server, "--quiet", "0.05", "--wait", "0.2")
+    assert result.exit_code == code
+    told = " ".join(result.stderr.split())
+    assert told.startswith(f"kqq: line 3: Anna > CMD=List PS=***: no answer came: {why}")
+    assert "\n# Anna got no answer: " in result.stdout
+    assert ("\n# Anna got junk: 'what?'\n" in result.stdout) == (says == b"what?\r\n")
+    assert parse_play(result.stdout).statements[0].verb == ">"
 
 
 def test_record_what_is_piped(address: str) -> None:

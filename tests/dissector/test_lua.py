@@ -4,17 +4,52 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from random import Random
 from types import MappingProxyType
 
 import pytest
 
+from captures.leaks import broken_lines, cut_in_secrets, leaked
 from kqq.dissector import lua
 from kqq.errors import LocalProtocolError
 from kqq.protocol.export import specs
 from kqq.protocol.fields import HEX, Kind, list_of
 from kqq.protocol.schema import HEADS, described
+from kqq.protocol.wire import mask_broken_bytes, mask_bytes
 from vectors import VECTORS
 
+PIECES = [
+    *(
+        b"PS",
+        b"ps",
+        b"SG",
+        b"SSG",
+        b"S",
+        b"P%53",
+        b"%50s",
+        b"s%73%47",
+        b"password",
+        b"Pwd",
+        b"again",
+    ),
+    *(
+        b"=",
+        b"=",
+        b"%3D",
+        b"%3d",
+        b"&",
+        b"%26",
+        b":",
+        b" ",
+        b"\t",
+        b"\x00",
+        b"\xe4\xbd",
+        b"%20",
+        b"%",
+    ),
+    *(b"\r", b"\n", b"\r\n", b"x", b"_", b"7", b"a", b"VC=", b"UIN=", b"5EBE2294", b"10001001"),
+    *(b"5EBE2294ECD0E0F08EAB7690D2A6EE69", b"5ebe2294ecd0e0f08eab7690d2a6ee69ff"),
+]
 LUAC = next(filter(None, map(shutil.which, ("luac5.2", "luac5.4", "luac"))), None)
 
 
@@ -94,7 +129,47 @@ def test_it_runs_in_every_lua_that_wireshark_had(version: str) -> None:
     perform = runtime.execute((Path(__file__).parent / "wireshark.lua").read_bytes())
     runtime.execute(lua.dissector().encode())
     lines = [runtime.table_from([vector.ended, vector.sender.value.encode()]) for vector in VECTORS]
-    items, statistics, wanted = perform(runtime.table_from(lines))
+    items, statistics, wanted, _ = perform(runtime.table_from(lines))
     assert items > 20 * len(VECTORS)
     assert re.search(rb"^Messages +\d{3}$", statistics, re.MULTILINE)
     assert wanted == b"kqq.uin == 10001"
+
+
+@pytest.mark.parametrize("version", ["lua52", "lua53", "lua54"])
+@pytest.mark.parametrize("case", broken_lines())
+def test_no_text_has_a_secret_of_a_broken_line(version: str, case: str) -> None:
+    """Tree, notes, Info column and statistics hide it, unless they shall not."""
+    lupa = pytest.importorskip(f"lupa.{version}", reason="lupa is not installed")
+    sender, line = broken_lines()[case]
+    start = b"VER=1.1&CMD=Logout&SEQ=300&UIN=10001"  # it tells who is the client
+    lines = [[start, b"client"], *([one, sender] for one in line.split(b"\n"))]
+    lines += [[one, b"nobody"] for one in cut_in_secrets(line)]
+    shown = {}
+    for shows_secrets in (False, True):
+        runtime = lupa.LuaRuntime(encoding=None)
+        perform = runtime.execute((Path(__file__).parent / "wireshark.lua").read_bytes())
+        runtime.execute(lua.dissector().encode())
+        table = runtime.table_from([runtime.table_from(one) for one in lines])
+        _, statistics, _, words = perform(table, shows_secrets)
+        shown[shows_secrets] = f"{words.decode()}\n{statistics.decode()}"
+    assert leaked(shown[False]) == []
+    assert leaked(shown[True]) != []
+
+
+@pytest.mark.parametrize("version", ["lua52", "lua53", "lua54"])
+def test_lua_hides_what_python_hides(version: str) -> None:
+    """Both give the same text for whole lines, broken ones, and what is no line at all."""
+    lupa = pytest.importorskip(f"lupa.{version}", reason="lupa is not installed")
+    runtime = lupa.LuaRuntime(encoding=None)
+    secrets = lua.as_lua({"secrets": {"PS": True, "SG": True, "SSG": True}})
+    source = Path(lua.__file__).parent / "runtime" / "hiding.lua"
+    hiding = f"local catalogue = {secrets}\n{source.read_text()}\nreturn hide, hide_broken"
+    hide, hide_broken = runtime.execute(hiding.encode())
+    random = Random(5)
+    lines = [line for _, line in broken_lines().values()]
+    lines += [vector.raw for vector in VECTORS]
+    for _ in range(4000):
+        lines.append(b"".join(random.choice(PIECES) for _ in range(random.randrange(12))))
+    for line in lines:
+        assert hide(line) == mask_bytes(line), line
+        assert hide_broken(line) == mask_broken_bytes(line), line

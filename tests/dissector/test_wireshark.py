@@ -15,6 +15,7 @@ import pytest
 
 import secured
 from captures import FOLDER, asked, login, said, signed_in
+from captures.leaks import broken_lines, cut_in_secrets, leaked
 from kqq.capture.events import End
 from kqq.dissector import lua
 from making import Making, Talk
@@ -86,6 +87,33 @@ def test_secrets_are_hidden_unless_asked_for(shark: Shark) -> None:
     cut = shark.run("-r", FOLDER / "cut.pcap", "-O", "kqq", "-P")
     assert "PS=***" in cut
     assert "5EBE2294" not in cut
+
+
+@needs_tshark
+@pytest.mark.parametrize("settings", [(), ("-o", "tcp.desegment_tcp_streams:FALSE")])
+def test_no_view_shows_a_secret_of_a_broken_line(
+    settings: tuple[str, ...], shark: Shark, tmp_path: Path
+) -> None:
+    """Wherever a client put it, and if its key or its end is lost, a password is not shown."""
+    making = Making()
+    for sender, line in broken_lines().values():
+        way = 0 if sender == b"client" else 1
+        cuts = cut_in_secrets(line)
+        making.talk().say(way, line + b"\r\n" + login(), split=[len(cut) for cut in cuts])
+        making.talk().post(*(line, said("Login", 1)) if way == 0 else (login().strip(), line))
+        for cut in cuts:
+            making.talk().say(way, line + b"\r\n", kept=54 + len(cut))
+    path = making.save(tmp_path / "broken.pcap")
+    rows = ("-T", "fields", *(f"-e{name}" for name in ("_ws.col.Info", "kqq.unknown", "kqq.mg")))
+    views = (
+        ("-O", "kqq", "-P", "-2", "-z", "kqq,tree", "-z", "expert"),
+        ("-T", "json", "-J", "kqq"),
+        rows,
+    )
+    for view in views:
+        shown = shark.run("-r", path, *settings, *view)
+        assert leaked(shown) == []
+        assert leaked(shark.run("-r", path, *settings, *view, "-o", "kqq.show_secrets:TRUE"))
 
 
 @needs_tshark

@@ -2,6 +2,7 @@
 -- is strict: offsets, lengths and numbers must be whole, and nothing may be used that is not here.
 
 local added = 0 -- items of trees
+local told = {} -- every text in them, and in the Info column
 
 local function strict(object)
     return setmetatable(object, {
@@ -21,19 +22,30 @@ local function text(words)
     assert(type(words) == "string" and not words:find("\0", 1, true))
 end
 
+local function show(words)
+    text(words)
+    told[#told + 1] = words
+end
+
 local function new_item()
     local item = {}
     function item:add(...)
         added = added + 1
+        for place = 1, select("#", ...) do
+            local value = select(place, ...)
+            if type(value) == "string" then
+                show(value)
+            end
+        end
         return new_item()
     end
-    item.append_text = function(_, words) text(words) end
-    item.set_text = function(_, words) text(words) end
+    item.append_text = function(_, words) show(words) end
+    item.set_text = function(_, words) show(words) end
     item.set_generated = function() return item end
     item.add_proto_expert_info = function(_, expert, words)
         assert(expert)
         if words ~= nil then
-            text(words)
+            show(words)
         end
     end
     return strict(item)
@@ -160,23 +172,29 @@ function new_dialog(_, action)
     action("number 10001")
 end
 
--- Dissect each line as a packet of its own and as a body, two times; then open every menu.
--- Returns the number of tree items, the statistics as shown, and the filter that was asked for.
-return function(lines)
+-- Dissect each line as a packet of its own, as a body, and without its end, two times; then open
+-- every menu. Returns the number of tree items, the statistics as shown, the filter that was asked
+-- for, and all texts that were shown.
+return function(lines, shows_secrets)
+    protos.kqq.prefs.show_secrets = shows_secrets or false
     for pass = 1, 2 do
         for place, line in ipairs(lines) do
             local raw, sender = line[1], line[2]
             local is_client = sender == "client"
-            local function pinfo(frame)
+            local function pinfo(frame, can_desegment)
                 return {
                     number = frame, visited = pass == 2, rel_ts = place * 0.25, private = {},
                     src_port = is_client and 40000 or 14000, src = is_client and "a" or "b",
                     dst_port = is_client and 14000 or 40000, dst = is_client and "b" or "a",
-                    cols = {}, can_desegment = 1, match_string = "text/plain",
+                    cols = setmetatable({}, { __newindex = function(_, _, words) show(words) end }),
+                    can_desegment = can_desegment or 1, match_string = "text/plain",
                 }
             end
-            protos.kqq.dissector(new_tvb(raw .. "\r\n"), pinfo(place), new_item())
-            protos.kqq_body.dissector(new_tvb(raw), pinfo(place + 100000), new_item())
+            if sender ~= "nobody" then -- else it is cut and has no end
+                protos.kqq.dissector(new_tvb(raw .. "\r\n"), pinfo(place), new_item())
+                protos.kqq_body.dissector(new_tvb(raw), pinfo(place + 100000), new_item())
+            end
+            protos.kqq.dissector(new_tvb(raw), pinfo(place + 200000, 0), new_item())
         end
     end
     menu["KQQ/Statistics"]()
@@ -191,5 +209,5 @@ return function(lines)
     assert(taps[2].filter == "kqq.uin == 10001")
     protos.kqq.init()
     protos.kqq.prefs_changed()
-    return added, shown, asked_for
+    return added, shown, asked_for, table.concat(told, "\n")
 end

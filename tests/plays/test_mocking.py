@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kqq.address import Door
 from kqq.client import Address, Client, open_transport
 from kqq.conformance.published import entries
 from kqq.errors import ConfigError
@@ -15,7 +16,7 @@ from kqq.plays import mocking
 from kqq.plays.accounts import Accounts
 from kqq.plays.against import Terms, perform_on
 from kqq.plays.mock import Heard, Mock, Tell
-from kqq.plays.mocking import Door, MockServer
+from kqq.plays.mocking import MockServer
 from kqq.protocol import http_request
 from kqq.protocol.transcript import Play, parse_play
 

@@ -9,7 +9,7 @@ from kqq.client import Address
 from kqq.plays.accounts import Account, Accounts
 from kqq.plays.against import Network, Terms, perform_on
 from kqq.plays.performance import Performance
-from kqq.plays.ways import Impossible
+from kqq.plays.ways import Impossible, Silence
 from kqq.protocol import Line
 from kqq.protocol.transcript import parse_play
 
@@ -89,9 +89,10 @@ async def test_step_by_step(address: Address) -> None:
     sign_in, ask = parse_play("Romeo signs in\nRomeo > CMD=Query_Stat2 CM=2 UN=0").statements
     await one.do(sign_in)
     romeo = one.actor("Romeo")
-    assert not await one.is_answered(romeo)
+    with pytest.raises(Silence, match="nothing came in 2 s"):
+        await one.await_answer(romeo)
     await one.do(ask)
-    assert await one.is_answered(romeo)
+    await one.await_answer(romeo)
     await one.settle(romeo)
     assert [line.values()["CMD"] for line in romeo.untold] == ["QUERY_STAT2"]
     await one.leave()

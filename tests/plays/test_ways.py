@@ -52,14 +52,14 @@ class Scripted:
         self.is_closed = True
 
 
-def lines(*ends: Scripted, quiet: float | None = 0.01) -> Lines:
+def lines(*ends: Scripted, quiet: float | None = 0.01, wait: float = 0.02) -> Lines:
     """Return a way to these ends, one after the other."""
     left = deque(ends)
 
     async def connect() -> Scripted:
         return left.popleft()
 
-    return Lines(connect, wait=0.02, quiet=quiet)
+    return Lines(connect, wait=wait, quiet=quiet)
 
 
 async def said(way: Lines) -> None:
@@ -186,7 +186,7 @@ async def test_a_server_that_drips(quiet: float | None) -> None:
 
 async def test_a_flood() -> None:
     """A server that never stops is not listened to for ever."""
-    way = lines(Scripted(*[b"A=1\r\n" * 500] * 10))
+    way = lines(Scripted(*[b"A=1\r\n" * 500] * 10), wait=30.0)
     await said(way)
     assert len(await way.rest(1)) == 2000
 

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from kqq.address import Door
 from kqq.capture.events import Closed, Note, Opened, Said
 from kqq.capture.meaning import meaning
 from kqq.client.tcp import Address
 from kqq.protocol import Line, Role
 from kqq.proxy.framing import Piece
 from kqq.proxy.passage import Fate, Passage
-from kqq.proxy.relay import Event, Flow, Limits, Listen, Relay
+from kqq.proxy.relay import Event, Flow, Limits, Relay
 from stage import WAIT
 
 Handler = Callable[["Link"], Awaitable[None]]
@@ -136,7 +137,7 @@ class Watched:
 class Between:
     """A server, a relay before it, and clients."""
 
-    def __init__(self, relay: Relay, watched: Watched, listen: Listen) -> None:
+    def __init__(self, relay: Relay, watched: Watched, listen: Door) -> None:
         self.relay = relay
         self.watched = watched
         self.listen = listen
@@ -187,7 +188,7 @@ async def between(
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     upstream = Address("127.0.0.1", server.sockets[0].getsockname()[1])
     relay = Relay(upstream, judge=judge, watch=watched, limits=Limits(**limits))
-    place = Between(relay, watched, await relay.open(Listen("127.0.0.1", 0)))
+    place = Between(relay, watched, await relay.open(Door("127.0.0.1", 0)))
     failing = asyncio.create_task(relay.run())
     try:
         yield place

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kqq.address import Door
 from kqq.capture.events import Said
 from kqq.capture.plays import NAMES
 from kqq.capture.sources import read_file
@@ -19,7 +20,7 @@ from kqq.protocol import Role, http_request, http_response
 from kqq.protocol.transcript import parse_play
 from kqq.proxy.passage import Fate, Passage
 from kqq.proxy.recording import PacketRecording, PlayRecording, record
-from kqq.proxy.relay import Listen, Relay
+from kqq.proxy.relay import Relay
 from process import Process
 from proxy.between import PUSH, SAID, SAY, Between, Link, between
 from stage import MD5, sign_in_line
@@ -281,7 +282,7 @@ async def test_a_capture_of_ends_of_two_kinds(tmp_path: Path) -> None:
     file = tmp_path / "a.pcap"
     async with between() as place:
         recording = record(file, place.relay, "A lesson.")
-        listen = await place.relay.open(Listen("::1", 0))
+        listen = await place.relay.open(Door("::1", 0))
         link = Link(*await asyncio.open_connection("::1", listen.port))
         await link.say(SAY)
         await place.watched.line(0, Fate.PASSED)
@@ -339,7 +340,7 @@ async def test_a_recorded_play_can_be_performed_on_another_server(tmp_path: Path
     server = stage(tmp_path / "one", 10123)
     try:
         relay = Relay(Address("127.0.0.1", server.port))
-        listen = await relay.open(Listen("127.0.0.1", 0))
+        listen = await relay.open(Door("127.0.0.1", 0))
         recording = record(file, relay, "A lesson.")
         await converse(listen.port, 10123, 10124)
         await relay.close()

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 import secured
+from kqq.address import Door
 from kqq.capture.events import Said
 from kqq.client.tcp import Address
 from kqq.errors import ConfigError, LocalProtocolError
 from kqq.protocol import LINE_LIMIT, CltMsg, CltMsgReply, Role, http_request, http_response
 from kqq.proxy.passage import Fate, Passage
-from kqq.proxy.relay import Limits, Listen, Relay
+from kqq.proxy.relay import Limits, Relay
 from process import Process
 from proxy.between import PUSH, SAID, SAY, Link, Watched, between
 from stage import sign_in_line
@@ -367,7 +368,7 @@ async def test_a_client_without_a_server_is_sent_away() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         relay = Relay(Address("127.0.0.1", nobody.getsockname()[1]), watch=watched)
-        listen = await relay.open(Listen("127.0.0.1", 0))
+        listen = await relay.open(Door("127.0.0.1", 0))
         link = Link(*await asyncio.open_connection(listen.host, listen.port))
         with pytest.raises(ConnectionResetError):
             await link.hear()
@@ -418,7 +419,7 @@ async def test_what_goes_wrong_in_a_judge_ends_the_relay() -> None:
 
     watched = Watched()
     relay = Relay(Address("127.0.0.1", 1), judge=judge, watch=watched)
-    await relay.open(Listen("127.0.0.1", 0))
+    await relay.open(Door("127.0.0.1", 0))
     passage = object.__new__(Passage)
     relay.judged(passage)
     relay.judged(passage)
@@ -435,9 +436,9 @@ async def test_a_door_that_cannot_be_opened() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(ConfigError, match="cannot listen on kqq://127"):
-            await relay.open(Listen("127.0.0.1", taken.getsockname()[1]))
+            await relay.open(Door("127.0.0.1", taken.getsockname()[1]))
     with pytest.raises(ConfigError, match="cannot listen on"):
-        await relay.open(Listen("a..b", 0))
+        await relay.open(Door("a..b", 0))
 
 
 # --- real servers --------------------------------------------------------------------------------
@@ -449,7 +450,7 @@ async def test_before_a_real_server(tmp_path: Path) -> None:
     watched = Watched()
     try:
         relay = Relay(Address("127.0.0.1", server.port), watch=watched)
-        listen = await relay.open(Listen("127.0.0.1", 0))
+        listen = await relay.open(Door("127.0.0.1", 0))
         link = Link(*await asyncio.open_connection(listen.host, listen.port))
         answer = await link.ask(sign_in_line(10001))
         assert "CMD=Login&SEQ=200&UIN=10001&RES=5" in answer
@@ -470,7 +471,7 @@ async def test_before_a_server_with_tls(tmp_path: Path) -> None:
     async with secured.serving(tmp_path / "data", certificate) as server:
         address = Address("127.0.0.1", server.listening[0].port, "kqqs")
         relay = Relay(address, trust=certificate.trusted(), limits=Limits(patience=0.2))
-        listen = await relay.open(Listen("127.0.0.1", 0))
+        listen = await relay.open(Door("127.0.0.1", 0))
         link = Link(*await asyncio.open_connection(listen.host, listen.port))
         await link.say(sign_in_line(10001))
         link.end()

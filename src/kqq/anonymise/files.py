@@ -15,7 +15,7 @@ from kqq.anonymise.captures import CaptureWriter, read_packets, survey
 from kqq.anonymise.lines import Lines, Report
 from kqq.anonymise.texts import Logs, Plays
 from kqq.anonymise.values import Values
-from kqq.capture.packets import Gunzip, looks_like_capture, looks_like_gzip
+from kqq.capture.packets import Gunzip, PacketReader, looks_like_capture, looks_like_gzip
 from kqq.capture.plays import looks_like_play
 from kqq.errors import CaptureError
 
@@ -43,18 +43,20 @@ def anonymise(
     target: BinaryIO,
     key: bytes,
     *,
+    name: str = "the file",
     is_play: bool | None = None,
     keep_foreign: bool = False,
 ) -> Report:
     """Write to `target` what `source` holds, without the people; returns what was done.
 
     Both must be seekable, and `target` readable and empty; what was in gzip comes out in gzip. The
-    key has 16 to 64 bytes, and the same one gives the same replacements. `is_play` is given where
-    the name of the file tells. Raises CaptureError for what is no capture, log or play.
+    key has 16 to 64 bytes, and the same one gives the same replacements. `name` is what errors call
+    the file, `is_play` is given where its name tells. Raises CaptureError for what is empty, or no
+    capture, log or play.
     """
     source.seek(0)
     is_packed = looks_like_gzip(source.read(2))
-    start = _start(source)
+    start = _start(source, name)
     values = Values(blake2b(key, digest_size=32).digest())
     report = Report()
     with ExitStack() as stack:
@@ -64,8 +66,9 @@ def anonymise(
         if looks_like_capture(start):
             _capture(source, out, values, report, start, keep_foreign=keep_foreign)
         else:
-            play = _is_play(start) if is_play is None else is_play
-            _text(source, out, values, report, is_play=play, keep_foreign=keep_foreign)
+            play = _is_play(start, name) if is_play is None else is_play
+            if not _text(source, out, values, report, is_play=play, keep_foreign=keep_foreign):
+                raise CaptureError(_nothing(name, start))
         if is_packed:
             out.seek(0)
             with GzipFile(filename="", fileobj=target, mode="wb", mtime=0) as file:
@@ -102,33 +105,50 @@ def _text(
     *,
     is_play: bool,
     keep_foreign: bool,
-) -> None:
+) -> bool:
+    """Write text anew; return False, and write nothing, if nothing of the protocol is in it."""
     meeting = Lines(values, Report(), is_meeting=True)
     reader: Logs | Plays = Plays(meeting) if is_play else Logs(meeting)
     for line in _lines(source):
         reader.line(line)
     if not meeting.found and not is_play:
-        raise CaptureError("this is no capture, no play, and no text with lines of the protocol")
+        return False
     values.settle()
     lines = Lines(values, report)
     reader = Plays(lines) if is_play else Logs(lines, keep_foreign=keep_foreign)
     for line in _lines(source, report):
         target.write(reader.line(line))
+    return True
 
 
-def _is_play(start: bytes) -> bool:
+def _nothing(name: str, start: bytes) -> str:
+    """Return why a file that begins so is none that can be written anew."""
+    try:
+        list(PacketReader().feed(start))
+    except CaptureError as error:
+        return f"{name}: {error}, and there is no text with lines of the protocol (VER=…&CMD=…)"
+    return f"{name} is no capture or play, and holds no line of the protocol (VER=…&CMD=…)"
+
+
+def _is_play(start: bytes, name: str) -> bool:
     if start[:2] in _WIDE:
-        raise CaptureError("this is text in UTF-16; save it as UTF-8 first")
+        raise CaptureError(f"{name} is text in UTF-16; save it as UTF-8 first")
     return looks_like_play(start.rpartition(b"\n")[0].decode("utf-8", "replace"))
 
 
-def _start(source: BinaryIO) -> bytes:
-    """Return the first bytes of a file, unpacked."""
+def _start(source: BinaryIO, name: str) -> bytes:
+    """Return the first bytes of a file, unpacked. Raises CaptureError if there are none."""
     start = b""
-    for piece in _pieces(source, Report()):
+    report = Report()
+    for piece in _pieces(source, report):
         start += piece
         if len(start) >= _HEAD:
             break
+    if not start:
+        problems = [what.partition(": ")[2] for what in report.left_out]
+        raise CaptureError(
+            f"{name} cannot be read: {problems[0]}" if problems else f"{name} is empty"
+        )
     return start[:_HEAD]
 
 

@@ -56,7 +56,8 @@ def read_file(
 ) -> Iterator[Said | Note]:
     """Give every line that a source holds, and notes on what is none, as they come.
 
-    With `follow`, what is added to the file later is given, too, for ever. Raises CaptureError if
+    With `follow`, what is added to the file later is given, too, until the file is cut short or
+    another takes its place; that is told in a note of the kind "cut". Raises CaptureError if
     the source cannot be opened, or has nothing that can be read; what breaks in the middle is a
     note of the kind "unreadable" or "cut" on no connection, after all that could be read.
     """
@@ -231,8 +232,9 @@ def _read(
 ) -> Iterator[_Item | Note]:
     """Give what the reader that fits makes of the bytes of `source`."""
     with ExitStack() as stack:
-        name, stream, size = _open(source, stack)
-        pieces = _pieces(stream, size, follow=follow, progress=progress)
+        opened = _open(source, stack)
+        name = opened.name
+        pieces = _pieces(opened, follow=follow, progress=progress)
         start = _start(pieces)
         gunzip = Gunzip() if looks_like_gzip(start) else None
         if gunzip is not None:
@@ -242,11 +244,13 @@ def _read(
         for data in chain([start], pieces):
             yield from reader.feed(data) if data else reader.poll()
         yield from reader.end()
-        problem = None if gunzip is None else gunzip.problem
+        problem = opened.loss or (None if gunzip is None else gunzip.problem)
+        if opened.loss and not reader.found:
+            raise CaptureError(opened.loss)
         if not reader.found:
             raise CaptureError(_nothing(name, start, problem))
         if problem is not None:
-            yield Note("unreadable", problem, None, 0)
+            yield Note("cut" if opened.loss else "unreadable", problem, None, 0)
 
 
 def _reader(
@@ -295,12 +299,54 @@ def _unpacked(gunzip: Gunzip, pieces: Iterable[bytes]) -> Iterator[bytes]:
     gunzip.end()
 
 
-def _open(source: Source, stack: ExitStack) -> tuple[str, Readable, int | None]:
-    """Return the name for people, the bytes, and how many there are if that is known."""
+class _Opened:
+    """A source: its name for people, its bytes, and how many there are if that is known.
+
+    `kept` are the path and the descriptor of what is a file, not a pipe or a device. `loss` says
+    why no more can come to one that is followed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stream: Readable,
+        size: int | None = None,
+        kept: tuple[Path, int] | None = None,
+    ) -> None:
+        self.name = name
+        self.stream = stream
+        self.size = size
+        self.loss = ""
+        self._kept = kept
+
+    def look(self, count: int) -> None:
+        """Notice that a file of which `count` bytes were read is not what it was."""
+        if self._kept is None:
+            return
+        path, number = self._kept
+        about = os.fstat(number)
+        if about.st_size < count:
+            self.loss = (
+                f"{self.name} was cut short to {about.st_size} bytes after {count} were read; "
+                "what was there before is shown; follow it again to see what is there now"
+            )
+            return
+        try:
+            there = path.stat()
+        except OSError:
+            return  # nothing is called so now; who has it open may still write to it
+        if not os.path.samestat(about, there):
+            self.loss = (
+                f"another file is called {self.name} now; "
+                "what was in the one before is shown; follow it again to see the new one"
+            )
+
+
+def _open(source: Source, stack: ExitStack) -> _Opened:
     if source == "-":
-        return "standard input", sys.stdin.buffer, None
+        return _Opened("standard input", sys.stdin.buffer)
     if not isinstance(source, str | os.PathLike):
-        return str(getattr(source, "name", "the source")), source, None
+        return _Opened(str(getattr(source, "name", "the source")), source)
     path = Path(source)
     try:
         stream = stack.enter_context(path.open("rb"))
@@ -308,14 +354,15 @@ def _open(source: Source, stack: ExitStack) -> tuple[str, Readable, int | None]:
     except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
         reason = getattr(error, "strerror", None) or str(error)
         raise CaptureError(f"{show(os.fsencode(path))} cannot be opened: {reason}") from error
-    return show(os.fsencode(path)), stream, about.st_size if S_ISREG(about.st_mode) else None
+    name = show(os.fsencode(path))
+    if not S_ISREG(about.st_mode):
+        return _Opened(name, stream)
+    return _Opened(name, stream, about.st_size, (path, stream.fileno()))
 
 
-def _pieces(
-    stream: Readable, size: int | None, *, follow: bool, progress: Progress | None
-) -> Iterator[bytes]:
+def _pieces(opened: _Opened, *, follow: bool, progress: Progress | None) -> Iterator[bytes]:
     """Give the bytes as they come; with `follow` an empty piece wherever there are no more now."""
-    read = getattr(stream, "read1", stream.read)
+    read = getattr(opened.stream, "read1", opened.stream.read)
     count = 0
     while True:
         try:
@@ -325,10 +372,12 @@ def _pieces(
         if piece:
             count += len(piece)
             if progress is not None:
-                progress(count, size)
+                progress(count, opened.size)
             yield piece
-        elif follow:
-            yield b""
-            time.sleep(_NAP)
-        else:
+        elif opened.loss or not follow:
             return
+        else:
+            opened.look(count)
+            if not opened.loss:  # else it may have grown before it was moved away
+                yield b""
+                time.sleep(_NAP)

@@ -48,7 +48,7 @@ def anonymise(
 
     FILE is a capture (pcap, pcapng), a log, JSON lines or a play, in gzip or not; `-` is standard
     input. Whoever was one person stays one, and everything keeps its length and shape. What nobody
-    can vouch for is said, and then the exit code is 1.
+    can vouch for is said, and then the exit code is 1, as for a FILE that is none of these.
     """
     from kqq.anonymise.files import anonymise as write_anew
     from kqq.anonymise.files import key_of
@@ -57,7 +57,10 @@ def anonymise(
     out = _name_of_output(file) if output is None else output
     with _source(file) as source, _target(out, force=force) as target:
         is_play = True if file.endswith((".kqq", ".kqq.gz")) else None
-        report = write_anew(source, target, secret, is_play=is_play, keep_foreign=keep_foreign)
+        name = "standard input" if file == "-" else file
+        report = write_anew(
+            source, target, secret, name=name, is_play=is_play, keep_foreign=keep_foreign
+        )
     if as_json:
         found = {
             "file": file,

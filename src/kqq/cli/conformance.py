@@ -21,7 +21,6 @@ from kqq.errors import ConfigError
 from kqq.words import Exit, tr, tr_n
 
 if TYPE_CHECKING:
-    from kqq.client import Address
     from kqq.conformance.company import Company, Player
     from kqq.conformance.published import Entry
     from kqq.conformance.report import Report, Result
@@ -122,6 +121,7 @@ def conformance(
 
     Exit code 1 if a play fails, or none could be performed.
     """
+    from kqq.client import Address
     from kqq.client.transport import make_trust
     from kqq.conformance.company import example, read_company, usual_company
     from kqq.conformance.running import Plan
@@ -142,11 +142,11 @@ def conformance(
     if server is None:
         raise click.UsageError("which server? write HOST:PORT, or --help")
     plan = Plan(
-        address=_address(server),
+        address=Address.parse(server, "tcp"),
         company=company,
         over=_transports(over),
-        http=None if http is None else _address(http, "http"),
-        redirector=None if redirector is None else _address(redirector, "http"),
+        http=None if http is None else Address.parse(http, "http"),
+        redirector=None if redirector is None else Address.parse(redirector, "http"),
         settings=frozenset(has),
         wait=wait,
         patience=patience,
@@ -172,12 +172,6 @@ def conformance(
 
 
 # --- what is asked for ---------------------------------------------------------------------------
-
-
-def _address(text: str, scheme: str = "tcp") -> "Address":
-    from kqq.client import Address
-
-    return Address.parse(text if "://" in text else f"{scheme}://{text}")
 
 
 def _transports(text: str) -> tuple[str, ...]:

@@ -84,8 +84,9 @@ def proxy(
     LINES are a command such as CLTMSG, client:CLTMSG or server: (what one end says), a number such
     as 10001, /words, or * for all.
     """
+    from kqq.address import Door
     from kqq.client.tcp import Address, make_trust
-    from kqq.proxy.relay import Listen, Relay
+    from kqq.proxy.relay import Relay
     from kqq.proxy.rules import Orders, Which
 
     if hold and not screen:
@@ -94,7 +95,7 @@ def proxy(
         raise click.UsageError("--screen has its own view; leave --json, --fields, --secrets out")
     if screen and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("--screen needs a terminal")
-    address = Address.parse(_whole(upstream))
+    address = Address.parse(upstream, "kqq")
     orders = Orders(
         [Which.parse(one) for one in drop],
         [Which.parse(one) for one in hold],
@@ -105,17 +106,12 @@ def proxy(
             words = tr("nobody is known to say {command}; that order waits for lines of its own")
             click.echo("kqq: " + words.format(command=printable(which.command)), err=True)
     relay = Relay(address, trust=None if ca is None else make_trust(ca))
-    door = Listen.parse(_whole(listen))
+    door = Door.parse(listen, "kqq")
     if screen:
         show: Callable[[Event], None] | None = None
     else:
         show = _as_json(secrets=secrets) if as_json else _in_rows(fields=fields, secrets=secrets)
     asyncio.run(_run(relay, door, orders, show, file=file, record=record))
-
-
-def _whole(address: str) -> str:
-    """Return an address with its scheme, which people may leave out."""
-    return address if "://" in address else f"kqq://{address}"
 
 
 async def _run(

@@ -20,12 +20,13 @@ from kqq.errors import ConfigError, PlayError
 from kqq.words import Exit, printable, tr, tr_n
 
 if TYPE_CHECKING:
+    from kqq.address import Door
     from kqq.client import Address
     from kqq.plays.accounts import Accounts
     from kqq.plays.against import Outcome, Read, Terms
     from kqq.plays.mock import Heard
-    from kqq.plays.mocking import Door, MockServer
-    from kqq.plays.recording import Recording
+    from kqq.plays.mocking import MockServer
+    from kqq.plays.recording import Recording, Unanswered
     from kqq.protocol import Line
     from kqq.protocol.transcript import Play, Statement
 
@@ -152,7 +153,9 @@ def against_options(command: Command) -> Command:
         who: People,
         **more: Any,
     ) -> Any:
-        address = _address(against)
+        from kqq.client import Address
+
+        address = Address.parse(against, "tcp")
         found = Against(
             address=address,
             over="HTTP" if is_http or address.is_http else None,
@@ -172,12 +175,6 @@ def _given(text: str) -> tuple[str, int]:
     if not equals or not number.isascii() or not number.isdigit() or not 0 < int(number) < 1 << 32:
         raise click.UsageError(f"--account {text} cannot be; write NAME=NUMBER, like Romeo=10001")
     return name, int(number)
-
-
-def _address(text: str) -> "Address":
-    from kqq.client import Address
-
-    return Address.parse(text if "://" in text else f"tcp://{text}")
 
 
 # --- replay --------------------------------------------------------------------------------------
@@ -289,7 +286,8 @@ def record(*, sketch: str, against: Against, output: Path | None, force: bool) -
     as they are typed, one on a line: `Romeo signs in`, `Romeo > CMD=GetInfo LV=2 UN={Juliet}`.
     Statements of a sketch that say what comes are replaced by what comes.
 
-    Exit code 2 if a statement cannot be read or performed, 3 if there is no server.
+    Exit code 1 if a request got no answer, 2 if a statement cannot be read or performed, 3 if there
+    is no server or the connection was lost before an answer.
     """
     from kqq.protocol.transcript import Play
 
@@ -300,8 +298,8 @@ def record(*, sketch: str, against: Against, output: Path | None, force: bool) -
     terms = against.terms(play, _letters(sketch))
     with ExitStack() as stack:
         out = sys.stdout if output is None else stack.enter_context(new_text(output))
-        is_whole = asyncio.run(_record(against, play, text, terms, out, echoes=output is not None))
-    sys.exit(Exit.DONE if is_whole else Exit.USAGE)
+        code = asyncio.run(_record(against, play, text, terms, out, echoes=output is not None))
+    sys.exit(code)
 
 
 async def _record(
@@ -312,8 +310,11 @@ async def _record(
     out: IO[str],
     *,
     echoes: bool,
-) -> bool:
-    """Perform what a sketch says, or what is typed; return whether all could be done."""
+) -> Exit:
+    """Perform what a sketch says, or what is typed; return whether all was answered.
+
+    Raises ConfigError for a statement that cannot be performed, save at a terminal.
+    """
     from kqq.at_terminal import is_typed
     from kqq.plays.accounts import people
     from kqq.plays.against import Network
@@ -324,32 +325,42 @@ async def _record(
         Network(against.address, terms),
         first=against.people.first,
         first_seq=_first_seq(),
+        wait=terms.wait,
     )
     is_asked = text is None and is_typed()
-    is_whole = True
     number = 0
     if not play.doc and not is_asked:
         out.write("# Recorded with kqq record.\n")
     try:
         async for line in _typed(prompts=is_asked) if text is None else _each(text):
             number += 1
+            told = len(recording.unanswered)
             try:
                 written = await _written(recording, line, number)
             except PlayError as error:
-                is_whole = is_asked
                 if not is_asked:
                     raise ConfigError(str(error)) from error
                 tell_error(error)
                 continue
             out.writelines(f"{one}\n" for one in written)
             out.flush()
+            for request in recording.unanswered[told:]:
+                _tell_unanswered(request)
             if echoes and is_asked:
                 for one in written[1:]:
                     click.echo(printable(one), err=True)
         out.writelines(f"{one}\n" for one in await recording.end())
     finally:
         await recording.leave()
-    return is_whole
+    if any(one.is_lost for one in recording.unanswered):
+        return Exit.NO_CONNECTION
+    return Exit.REFUSED if recording.unanswered else Exit.DONE
+
+
+def _tell_unanswered(request: "Unanswered") -> None:
+    words = tr("line {number}: {statement}: no answer came: {why}")
+    told = words.format(number=request.number, statement=request.source, why=request.why)
+    click.echo(paragraph(told, "kqq: "), err=True)
 
 
 async def _written(recording: "Recording", line: str, number: int) -> list[str]:
@@ -408,12 +419,13 @@ def mock(
 
     Exit code 1 if there was something without an answer.
     """
+    from kqq.address import Door
     from kqq.plays.accounts import people
     from kqq.plays.mock import Mock
-    from kqq.plays.mocking import Door, MockServer
+    from kqq.plays.mocking import MockServer
 
     parsed = _parsed(_read(play), play)
-    door = Door.parse(listen if "://" in listen else f"kqq://{listen}")
+    door = Door.parse(listen, "kqq")
     made = Mock(parsed, who.accounts(people(parsed)), is_strict=is_strict, refuses=refuses)
     server = MockServer(made, _show_heard_json if as_json else _show_heard)
     asyncio.run(_serve(server, door))

@@ -18,7 +18,10 @@ from kqq.protocol.wire import LINE_LIMIT
 
 PORT = "14000"
 """Where the real servers spoke lines; a preference of the dissector, `kqq.port`."""
-PARTS = ("reading", "judging", "linking", "recognising", "showing", "dissecting", "counting")
+PARTS = (
+    *("reading", "hiding", "judging", "linking", "recognising"),
+    *("showing", "dissecting", "counting"),
+)
 """The files of the runtime, in the order they need."""
 RESERVED = frozenset(
     {"kind", "sender", "list", "unknown", "malformed", "noise", "port", "time"}
@@ -152,7 +155,6 @@ def _catalogue() -> str:
             "line_limit": LINE_LIMIT,
             "versions": list(VERSIONS),
             "secrets": dict.fromkeys(secrets, True),
-            "secret_patterns": [_secret_pattern(key) for key in secrets],
             "head_keys": {one.key: True for fields in HEADS.values() for one in fields},
             "filters": [one._asdict() for one in filters()],
             "heads": {
@@ -165,12 +167,6 @@ def _catalogue() -> str:
             "documents": {key: _spec(spec, names) for key, spec in DOCUMENTS.items()},
         }
     )
-
-
-def _secret_pattern(key: str) -> str:
-    """Return the pattern of Lua for a secret field, its key in any case."""
-    letters = "".join(f"[{letter.upper()}{letter.lower()}]" for letter in key)
-    return f"(%f[%w_]{letters}%s*=)[^&\r\n]*"
 
 
 def _spec(spec: Spec, names: dict[tuple[str, str], str]) -> dict[str, object]:

@@ -159,7 +159,7 @@ class Network:
                 made = await self._connect_from(own, address)
         except ConnectionLost as error:
             if self._was_there:
-                raise Nothing(str(error)) from error
+                raise Nothing(str(error), is_lost=True) from error
             raise
         self._was_there = True
         return made
@@ -187,7 +187,7 @@ class Network:
         except TimeoutError:
             raise Nothing(f"no whole answer came in {self._terms.wait:g} s") from None
         except ConnectionLost as error:
-            raise Nothing(str(error)) from error
+            raise Nothing(str(error), is_lost=True) from error
         finally:
             await connection.close()
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Hashable
 
-from kqq.address import HostPort
+from kqq.address import Door
 from kqq.errors import ConfigError
 from kqq.plays.mock import Heard, Mock, Tell
 from kqq.protocol import Line, LineBuffer, PostReader, http_response, looks_like_http
@@ -19,14 +19,6 @@ _MOST_UNREAD = 1 << 20
 _MOST = 200  # connections
 _KEPT = 1000  # questions without an answer
 _READ = 65536
-
-
-class Door(HostPort):
-    """Where a mock listens: `kqq://HOST:PORT`; port 0 takes a free one."""
-
-    __slots__ = ()
-    SCHEME = "kqq"
-    LOWEST_PORT = 0
 
 
 class MockServer:
@@ -51,7 +43,7 @@ class MockServer:
             raise ConfigError(f"cannot listen at {door}: {why}") from error
         self._mock.host = door.host
         self._mock.port = self._server.sockets[0].getsockname()[1]
-        return Door(door.host, self._mock.port)
+        return Door(door.host, self._mock.port, door.scheme)
 
     async def close(self) -> None:
         """Close all connections and stop."""

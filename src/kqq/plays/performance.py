@@ -218,16 +218,19 @@ class Performance:
         """Take all that comes to somebody without anybody doing more. Raises Nothing."""
         self._take(actor, await actor.way.rest(self._asks_as(actor)))
 
-    async def is_answered(self, actor: Actor) -> bool:
-        """Wait for an answer to somebody; return whether one came in time. It stays untold.
+    async def await_answer(self, actor: Actor) -> None:
+        """Wait until there is an answer to somebody; it stays untold, as does junk before it.
 
-        Raises Nothing if something came that cannot be read.
+        Raises Silence if none comes in time, Nothing if something comes that cannot be read.
         """
-        try:
-            await self._wait_for(actor, actor.replies)
-        except Silence:
-            return False
-        return True
+        now = asyncio.get_running_loop().time
+        until = now() + self._wait
+        seen = 0
+        while all(is_junk(line) for line in itertools.islice(actor.replies, seen, None)):
+            seen = len(actor.replies)
+            if now() > until:
+                raise Silence(f"nothing else came in {self._wait:g} s")
+            self._take(actor, await actor.way.hear())
 
     def actor(self, name: str) -> Actor:
         """Return somebody in the play, who comes when first needed."""
@@ -479,6 +482,11 @@ class Performance:
         shown = shown_lines(besides)
         last = self._play.statements[-1].number if self._play.statements else 0
         return Differs(Difference(last, "at the end", why, rows, shown))
+
+
+def is_junk(line: Line) -> bool:
+    """Whether what came is no line of the protocol: it has no `CMD`."""
+    return "CMD" not in line.values()
 
 
 def _status(word: str) -> Status:

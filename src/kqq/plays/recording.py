@@ -2,13 +2,22 @@
 
 import asyncio
 import re
+from dataclasses import dataclass, replace
 
 from kqq.errors import PlayError
 from kqq.plays.accounts import FIRST, Accounts
 from kqq.plays.compare import Differs
-from kqq.plays.performance import FIRST_SEQ, KINDS, Actor, Performance, Scene
-from kqq.plays.ways import Nothing
-from kqq.protocol import Line, Role, ServerMsg, Status, UpdateStat, decode
+from kqq.plays.performance import (
+    FIRST_SEQ,
+    KINDS,
+    PUSHES,
+    Actor,
+    Performance,
+    Scene,
+    is_junk,
+)
+from kqq.plays.ways import WAIT, Nothing, Silence
+from kqq.protocol import Line, Role, ServerMsg, Status, UpdateStat, decode, mask, show
 from kqq.protocol.transcript import Play, Recorder, Statement, parse_play
 
 _TOLD = {"<", "receives nothing", "sees", *KINDS}
@@ -18,6 +27,22 @@ _HEAD = {"VER", "SEQ", "UIN"}
 _KEY = re.compile(r"[A-Za-z_0-9]+")
 _VERB_OF = {kind: verb for verb, kind in KINDS.items()}
 _SIGN = re.compile(r'[\x00-\x1f\x7f"\\\ud800-\udfff]')
+_MOST_JUNK = 5
+"""Lines of junk at once that are written down; there may be thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A request to which no answer came.
+
+    `number` is the line of the sketch and `source` what stands there, secrets masked; `why` says
+    what came instead. `is_lost` says that the connection has ended, or cannot be made.
+    """
+
+    number: int
+    source: str
+    why: str
+    is_lost: bool
 
 
 class Recording:
@@ -25,7 +50,8 @@ class Recording:
 
     People who have no account get one with the next free number from `first` on, unless the
     accounts come from a file. What is written is a play that, performed again with the same
-    accounts, goes as written, as far as the server does the same again.
+    accounts, goes as written, as far as the server does the same again: junk is written in
+    comments. `unanswered` are the requests to which no answer came in `wait` seconds.
     """
 
     def __init__(
@@ -35,11 +61,13 @@ class Recording:
         *,
         first: int = FIRST,
         first_seq: int = FIRST_SEQ,
+        wait: float = WAIT,
     ) -> None:
+        self.unanswered: list[Unanswered] = []
         self._accounts = accounts
         self._first = first
         self._performance = Performance(
-            Play("", ()), accounts, scene, watch=self._watch, first_seq=first_seq
+            Play("", ()), accounts, scene, watch=self._watch, first_seq=first_seq, wait=wait
         )
         self._recorder = Recorder({account.uin: name for name, account in accounts.items()})
         self._lines: list[tuple[str, str, Line]] = []  # said or heard during one statement
@@ -48,35 +76,41 @@ class Recording:
         """Perform a statement, and return what to write down: it, and all that came.
 
         A statement that says what comes does nothing. What goes otherwise than a verb says is
-        written as lines, and a line that nobody answers with a statement that says so. Raises
-        Impossible.
+        written as lines, and a line that nobody answers with a comment that says why, and with a
+        statement if nothing came. Raises Impossible.
         """
         if statement.verb in _TOLD:
             return []
         self._invite(statement)
         self._lines.clear()
+        trouble: Nothing | None = None
         try:
             await self._performance.do(statement)
             written = [self._source(statement)]
         except Differs as differs:
-            written = self._as_lines()
-            if not written:
-                written = [f"# {self._source(statement)}: {_comment(differs.difference.why)}"]
-        is_answered = True
-        if statement.verb == ">" and _is_whole(statement):
-            actor = self._performance.actor(statement.actor)
+            if isinstance(differs.__cause__, Nothing):
+                trouble = differs.__cause__
+            written = [] if statement.verb == ">" else self._as_lines()
+            written = written or [self._source(statement)]
+        if trouble is None and self._is_waited_for(statement):
             try:
-                is_answered = await self._performance.is_answered(actor)
+                await self._performance.await_answer(self._performance.actor(statement.actor))
             except Nothing as nothing:
-                written.append(f"# {actor.name}: {_comment(str(nothing))}")
+                trouble = nothing
         came = await self._rest(fields=_is_fields(statement))
-        if not is_answered and not any(one.startswith(f"{statement.actor} ") for one in came):
-            came.insert(0, f"{statement.actor} receives nothing")
+        written += self._junk()
+        if trouble is not None:
+            about = f"# {statement.actor}: {_comment(str(trouble))}"
+            came = [one for one in came if one != about]
+            is_troubled = any(one.startswith(f"# {statement.actor}: ") for one in came)
+            written += self._about(statement, trouble, is_troubled=is_troubled)
         return [*written, *came]
 
     async def end(self) -> list[str]:
         """Return what still came, and has not been written down."""
-        return await self._rest(fields=True)
+        self._lines.clear()
+        came = await self._rest(fields=True)
+        return [*self._junk(), *came]
 
     async def leave(self) -> None:
         """Close all connections."""
@@ -86,6 +120,66 @@ class Recording:
 
     def _watch(self, actor: str, direction: str, line: Line) -> None:
         self._lines.append((actor, direction, line))
+
+    def _is_waited_for(self, statement: Statement) -> bool:
+        """Whether there must be an answer, and has been none yet."""
+        if statement.verb == ">":
+            return _is_whole(statement)
+        return any(said[1] == ">" for said in self._lines) and not self._is_answered(statement)
+
+    def _is_answered(self, statement: Statement) -> bool:
+        """Whether a reply has come to the last line that somebody said."""
+        is_answered = False
+        for actor, direction, line in self._lines:
+            if actor == statement.actor:
+                is_answered = direction == "<" and (is_answered or _is_reply(line))
+        return is_answered
+
+    def _about(self, statement: Statement, trouble: Nothing, *, is_troubled: bool) -> list[str]:
+        """Return what to write down where trouble came before an answer, or instead of one."""
+        why = _comment(str(trouble))
+        name = statement.actor
+        if self._is_answered(statement):
+            return [] if isinstance(trouble, Silence) else [f"# {name}: {why}"]
+        written = []
+        if any(said[1] == ">" and not is_junk(said[2]) for said in self._lines):
+            written.append(f"# {name} got no answer: {why}")
+            self.unanswered.append(
+                Unanswered(
+                    statement.number,
+                    mask(statement.source),
+                    f"{self._instead(name)}{why}",
+                    trouble.is_lost,
+                )
+            )
+        elif not isinstance(trouble, Silence):
+            written.append(f"# {name}: {why}")
+        heard = any(said[:2] == (name, "<") for said in self._lines)
+        if isinstance(trouble, Silence) and not heard and not is_troubled:
+            written.append(f"{name} receives nothing")
+        return written
+
+    def _instead(self, name: str) -> str:
+        """Return words for the junk that came to somebody during a statement, "" if none did."""
+        junk = self._junk_of(name)
+        if not junk:
+            return ""
+        more = f" and {len(junk) - 1} more" if len(junk) > 1 else ""
+        return f"junk came instead, {_shown(junk[0])}{more}; then "
+
+    def _junk(self) -> list[str]:
+        """Return comments for the junk that came during a statement, to everybody."""
+        written = []
+        for name in self._performance.actors:
+            junk = self._junk_of(name)
+            written += [f"# {name} got junk: {_shown(line)}" for line in junk[:_MOST_JUNK]]
+            if len(junk) > _MOST_JUNK:
+                written.append(f"# {name} got more lines of junk: {len(junk) - _MOST_JUNK}")
+        return written
+
+    def _junk_of(self, name: str) -> list[Line]:
+        heard = [line for actor, way, line in self._lines if (actor, way) == (name, "<")]
+        return [line for line in heard if is_junk(line)]
 
     def _invite(self, statement: Statement) -> None:
         """Give everybody in a statement an account."""
@@ -102,7 +196,11 @@ class Recording:
     def _as_lines(self) -> list[str]:
         """Return what was said and heard during a verb as lines, save for what is written later."""
         later = {id(line) for actor in self._performance.actors.values() for line in actor.untold}
-        return [self._recorder.statement(*said) for said in self._lines if id(said[2]) not in later]
+        return [
+            self._recorder.statement(*said)
+            for said in self._lines
+            if id(said[2]) not in later and not (said[1] == "<" and is_junk(said[2]))
+        ]
 
     def _source(self, statement: Statement) -> str:
         """Return a statement as it was written, without the passwords that are known."""
@@ -120,7 +218,8 @@ class Recording:
         )
         written = []
         for actor, problem in zip(actors, settled, strict=True):
-            written += [self._statement(actor, line, fields=fields) for line in actor.untold]
+            said = [line for line in actor.untold if not is_junk(line)]
+            written += [self._statement(actor, line, fields=fields) for line in said]
             for kept in (actor.replies, actor.messages, actor.statuses):
                 kept.clear()
             if isinstance(problem, Nothing):
@@ -200,6 +299,15 @@ def _is_whole(statement: Statement) -> bool:
     return exact is None or exact.endswith(b"\n")
 
 
+def _is_reply(line: Line) -> bool:
+    """Whether a line is neither junk nor said unasked."""
+    return not is_junk(line) and line.values()["CMD"].strip().lower() not in PUSHES
+
+
+def _shown(line: Line) -> str:
+    return f"'{show(line.encode())}'"
+
+
 def _comment(words: str) -> str:
     return " ".join(words.split())
 
@@ -210,4 +318,4 @@ def read_statement(text: str, number: int = 1) -> Statement | None:
         statements = parse_play(text).statements
     except PlayError as error:
         raise PlayError(str(error).replace("line 1:", f"line {number}:", 1)) from error
-    return statements[0] if statements else None
+    return replace(statements[0], number=number) if statements else None

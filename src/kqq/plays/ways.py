@@ -41,7 +41,14 @@ _BODY_LIMIT = 1 << 20  # bytes
 
 
 class Nothing(Exception):
-    """What must come does not, or cannot be read; the words say how that showed."""
+    """What must come does not, or cannot be read; the words say how that showed.
+
+    `is_lost` says that the connection has ended, or cannot be made.
+    """
+
+    def __init__(self, words: str, *, is_lost: bool = False) -> None:
+        super().__init__(words)
+        self.is_lost = is_lost
 
 
 class Silence(Nothing):
@@ -126,13 +133,13 @@ class Lines:
             raise Nothing(f"the server did not take a line in {self._wait:g} s") from None
         except ConnectionLost as error:
             self._is_over = True
-            raise Nothing(str(error)) from error
+            raise Nothing(str(error), is_lost=True) from error
 
     async def hear(self) -> list[Line]:
         """Return the next line."""
         line = await self._next(self._wait)
         if line is None:
-            raise Silence("the server closed the connection")
+            raise Silence("the server closed the connection", is_lost=True)
         return [line]
 
     async def rest(self, uin: int, *, is_last: bool = False) -> list[Line]:  # noqa: ARG002
@@ -246,7 +253,7 @@ class Lines:
             data = receiving.result()
         except ConnectionLost as error:
             self._is_over = True
-            raise Silence(str(error)) from error
+            raise Silence(str(error), is_lost=True) from error
         self._heard += self._buffer.feed(data)
         if self._buffer.error is not None:
             self._is_over = True
@@ -254,7 +261,8 @@ class Lines:
         if not data:
             self._is_over = True
             if self._buffer.pending:
-                raise Nothing(f"the server closed within a line: {show(self._buffer.pending)!r}")
+                half = show(self._buffer.pending)
+                raise Nothing(f"the server closed within a line: {half!r}", is_lost=True)
         return True
 
 
@@ -371,7 +379,7 @@ async def read_answer(transport: Transport) -> HttpResponse:
         if isinstance(reader.error, RemoteProtocolError):
             raise Nothing(str(reader.error))
         if not data:
-            raise Nothing("the server closed before its answer was whole")
+            raise Nothing("the server closed before its answer was whole", is_lost=True)
 
 
 def _as_push(uin: int, kind: int, number: int, text: str) -> Line:

@@ -1,7 +1,7 @@
 """Between clients and a server: each connection is joined to one of its own, line by line.
 
     relay = Relay(Address.parse("tcp://127.0.0.1:14000"), judge=rules.judge, watch=show)
-    print(await relay.open(Listen.parse("kqq://127.0.0.1:14001")))
+    print(await relay.open(Door.parse("kqq://127.0.0.1:14001")))
 
 What nobody changes goes on byte for byte, also what is no line. Each end is read only as fast as
 the other one takes it; each direction can be closed for itself; a reset is handed on as a reset.
@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from kqq.address import HostPort
+from kqq.address import Door
 from kqq.capture.events import Closed, End, Note, Opened, Said, Stream
 from kqq.capture.meaning import meaning
 from kqq.capture.pairing import Pairing
@@ -35,15 +35,6 @@ _MOST_ASKED = 256  # requests of a connection whose replies may still come
 _POST_TIME = 15.0  # seconds that a post of our own may take
 _ABORT = struct.pack("ii", 1, 0)
 """A socket that lingers for no time sends a reset when it is closed."""
-
-
-class Listen(HostPort):
-    """Where clients connect to the proxy: `kqq://HOST:PORT`; port 0 picks a free one."""
-
-    __slots__ = ()
-    SCHEME = "kqq"
-    OTHER_SCHEMES = ("tcp", "http")
-    LOWEST_PORT = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +96,18 @@ class Relay:
         """Show what happens to one more."""
         self._watchers.append(watch)
 
-    async def open(self, listen: Listen) -> Listen:
+    async def open(self, door: Door) -> Door:
         """Open a door, and return where it is. Raises ConfigError if it cannot be opened."""
         if self._failure is None:
             self._failure = asyncio.get_running_loop().create_future()
         try:
-            server = await asyncio.start_server(self._accept, listen.host, listen.port, limit=_READ)
+            server = await asyncio.start_server(self._accept, door.host, door.port, limit=_READ)
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or error
-            raise ConfigError(f"cannot listen on {listen}: {why}") from error
+            raise ConfigError(f"cannot listen on {door}: {why}") from error
         self._servers.append(server)
         host, port = server.sockets[0].getsockname()[:2]
-        return Listen(host, port, listen.scheme)
+        return Door(host, port, door.scheme)
 
     async def run(self) -> None:
         """Wait for ever; raises what went wrong in a judge or a watcher."""

@@ -10,6 +10,14 @@ local function count(counts, key, by)
     counts[key] = (counts[key] or 0) + (by or 1)
 end
 
+-- The start of a command or a number as it may be shown; any text can stand in their place.
+local function named(key, value)
+    if not kqq.prefs.show_secrets then
+        value = hide_broken(key .. "=" .. value):sub(#key + 2)
+    end
+    return short(shown(value), 30)
+end
+
 local function add_record(counts, record)
     counts.messages = counts.messages + 1
     counts.first = math.min(counts.first or record.time, record.time)
@@ -17,7 +25,7 @@ local function add_record(counts, record)
     local kind = counts.kinds[record.kind] or { total = 0, names = {} }
     counts.kinds[record.kind] = kind
     kind.total = kind.total + 1
-    local name = record.name ~= "" and short(shown(record.name), 30) or "(no command)"
+    local name = record.name ~= "" and named("CMD", record.name) or "(no command)"
     count(kind.names, record.kind == "document" and "(document)" or name)
     if record.uin ~= "" then
         local person = counts.people[record.uin] or { client = 0, server = 0 }
@@ -37,7 +45,7 @@ local function add_record(counts, record)
         count(counts.refused, "RES=" .. record.res)
     end
     if record.request then
-        local key = short(shown(record.request.name), 30)
+        local key = named("CMD", record.request.name)
         local times = counts.answers[key] or { count = 0, total = 0 }
         counts.answers[key] = times
         local time = math.max(record.time - record.request.time, 0)
@@ -146,7 +154,7 @@ local function as_text(counts)
                 break
             end
             local person = counts.people[uin]
-            row(1, short(shown(uin), 30), number(person.client), number(person.server))
+            row(1, named("UIN", uin), number(person.client), number(person.server))
         end
     end
     lines[#lines + 1] = ("="):rep(80)

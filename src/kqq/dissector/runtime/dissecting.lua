@@ -45,8 +45,13 @@ local function unfinished(tvb, offset, raw, stream, pinfo, tree)
         return true
     end
     local rest = raw:sub(offset + 1)
+    if kqq.prefs.show_secrets then
+        rest = unescape(rest)
+    else
+        rest = hide_unfinished(unescape(hide_unfinished(rest)))
+    end
     local item = tree:add(kqq, tvb:range(offset))
-    item:append_text(", unfinished: " .. short(shown(unescape(hide(rest))), INFO_MOST))
+    item:append_text(", unfinished: " .. short(shown(rest), INFO_MOST))
     mark(item, "no_end")
     tell(pinfo, "unfinished line", next_place(pinfo))
     return false

@@ -140,11 +140,12 @@ local function sender_by_shape(raw)
     return "client"
 end
 
--- What a strict writer would not have sent, besides problems: {mark, words, part or nil} each.
+-- What a strict writer would not have sent, besides problems: {mark, words, part or nil, key or
+-- nil} each; the key stands before the words.
 local function oddities_of(message)
     local odd, line, spec = {}, message.line, message.spec
-    local function note(mark, words, part)
-        odd[#odd + 1] = { mark, words, part }
+    local function note(mark, words, part, key)
+        odd[#odd + 1] = { mark, words, part, key }
     end
     if line.start > 1 then
         local count = line.start - 1
@@ -163,9 +164,9 @@ local function oddities_of(message)
         elseif not part.key or part.key == "" then
             note("unknown_field", "a part without = is skipped", part)
         elseif not spec.places[part.key] then
-            note("unknown_field", part.key .. " is not a field of this command", part)
+            note("unknown_field", "is not a field of this command", part, part.key)
         elseif seen[part.key] then
-            note("repeated_field", part.key .. " is there once more; the first counts", part)
+            note("repeated_field", "is there once more; the first counts", part, part.key)
         else
             seen[part.key] = true
             order[#order + 1] = spec.places[part.key]

@@ -292,11 +292,3 @@ local function value_of(line, key)
     local part = line.first[key]
     return part and part.value
 end
-
--- A text with the values of secret fields replaced by ***, whole or broken as it may be.
-local function hide(text)
-    for _, pattern in ipairs(catalogue.secret_patterns) do
-        text = text:gsub(pattern, "%1***")
-    end
-    return text
-end

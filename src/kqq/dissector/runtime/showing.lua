@@ -83,7 +83,8 @@ kqq.prefs.port = Pref.range("TCP ports", catalogue.port,
     "Ports where every connection is taken for lines of KQQ. Lines and HTTP bodies that look like "
         .. "KQQ are recognised on any port.", 65535)
 kqq.prefs.show_secrets = Pref.bool("Show passwords and session keys", false,
-    "Show PS, SG and SSG in the tree. The bytes of the packets have them in any case.")
+    "Show PS, SG and SSG, and what may be one in a broken line. The bytes of the packets have them "
+        .. "in any case.")
 
 -- Notes about the conversation, which say nothing against the line itself.
 local NOT_ODD = { refused = true, sent_again = true, unasked = true, no_answer = true }
@@ -96,6 +97,32 @@ local function mark(item, name, words)
     else
         item:add_proto_expert_info(experts[name])
     end
+end
+
+-- What hides the secrets of a line; `odd` are its oddities. Bytes before VER= break nothing.
+local function hiding_of(message, odd)
+    if kqq.prefs.show_secrets then
+        return function(text)
+            return text
+        end
+    end
+    local is_broken = message.kind == "unreadable" or not message.spec
+    for _, one in ipairs(odd) do
+        is_broken = is_broken or one[1] ~= "junk"
+    end
+    return is_broken and hide_broken or hide
+end
+
+-- The value of `key` as sent, without secrets.
+local function safe_value(message, key, value)
+    return message.hide(key .. "=" .. value):sub(#key + 2)
+end
+
+-- What stands behind `start` (a key with its =, or nothing), without escapes and secrets. These may
+-- be told by either, so both are looked at.
+local function readable(message, start, value)
+    local safe = message.hide(start .. value):sub(#start + 1)
+    return message.hide(start .. unescape(safe)):sub(#start + 1)
 end
 
 local function meaning_of(field, value)
@@ -176,16 +203,31 @@ local function add_list(tree, field, part, tvb, offset, pinfo)
     return item, all
 end
 
+-- A value that has something hidden in it: a list is not taken apart then.
+local function add_safe(tree, field, safe, range)
+    local words, is_utf8 = shown(safe)
+    local item
+    if field.list then
+        item = tree:add(fields.list, range, field.key .. "=" .. words)
+    elseif field.kind == "UINT" or field.kind == "HEX" then
+        item = tree:add(range, field.key .. ": " .. words)
+    else
+        item = tree:add(fields[field.filter], range, words)
+    end
+    item:append_text(field.label)
+    if not is_utf8 then
+        mark(item, "not_utf8", field.key .. " is not UTF-8")
+    end
+    return item, words
+end
+
 -- One field of a line; returns the item and how its value reads.
 local function add_part(tree, message, part, tvb, offset, pinfo)
     local range = tvb:range(offset + part.place - 1, part.length)
     local field = message.by_key[part.key]
     if not field then
-        local text = shown(unescape(message.line.text:sub(part.place, part.place + part.length - 1)))
-        if part.key and catalogue.secrets[part.key:upper()] and not kqq.prefs.show_secrets then
-            text = shown(part.key) .. "=***"
-        end
-        return tree:add(fields.unknown, range, text), nil
+        local text = message.line.text:sub(part.place, part.place + part.length - 1)
+        return tree:add(fields.unknown, range, (shown(readable(message, "", text)))), nil
     end
     if field.secret and not kqq.prefs.show_secrets then
         local item = tree:add(fields[field.filter], range, "***")
@@ -197,11 +239,15 @@ local function add_part(tree, message, part, tvb, offset, pinfo)
     if blank then
         return tree:add(range, field.key .. ":" .. field.label), ""
     end
+    local safe = readable(message, field.key .. "=", part.value)
     if rule then
-        local words = shown(unescape(part.value))
+        local words = shown(safe)
         local item = tree:add(fields.malformed, range, field.key .. "=" .. words)
         mark(item, "bad_value", field.key .. " " .. rule)
         return item, words
+    end
+    if safe ~= unescape(part.value) then
+        return add_safe(tree, field, safe, range)
     end
     if field.list then
         return add_list(tree, field, part, tvb, offset, pinfo)
@@ -214,13 +260,13 @@ end
 -- What a message says, for the Info column: who, which way, the command, then its own fields.
 local function in_short(message, told)
     local uin = value_of(message.line, "UIN")
-    local who = uin and strip(uin) ~= "" and shown(strip(uin)) or "?"
+    local who = uin and strip(uin) ~= "" and shown(safe_value(message, "UIN", strip(uin))) or "?"
     local arrow = message.sender == "server" and " < " or " > "
     local words = table.concat(told, " ")
     if message.name ~= "" then
-        words = shown(message.name) .. " " .. words
+        words = shown(safe_value(message, "CMD", message.name)) .. " " .. words
     elseif message.kind == "unreadable" then
-        words = shown(hide(message.line.text))
+        words = shown(message.hide(message.line.text))
     end
     return short(who .. arrow .. strip(words), INFO_MOST)
 end
@@ -257,7 +303,8 @@ local function add_problems(item, message)
     for _, problem in ipairs(message.problems) do
         local key, rule = problem[1], problem[2]
         if key == "CMD" then
-            local name = message.name ~= "" and "=" .. shown(message.name) or ""
+            local safe = safe_value(message, "CMD", message.name)
+            local name = safe ~= "" and "=" .. shown(safe) or ""
             mark(item, "unknown_command", "CMD" .. name .. " " .. rule)
         elseif rule == "is missing" then
             mark(item, "missing_field", key .. " " .. rule)
@@ -276,13 +323,15 @@ local function show_line(tree, tvb, offset, raw, message, record, pinfo, over)
     odd_marks = 0
     local item = tree:add(kqq, tvb:range(offset, #raw))
     local spec, line = message.spec, message.line
+    local odd = oddities_of(message)
+    message.hide = hiding_of(message, odd)
     message.by_key = (spec or catalogue.unknown[message.sender]).by_key
     item:add(fields.kind, message.kind):set_generated()
     item:add(fields.sender, message.sender):set_generated()
     add_links(item, record, pinfo)
     add_problems(item, message)
     local notes = {}
-    for _, one in ipairs(oddities_of(message)) do
+    for _, one in ipairs(odd) do
         if one[3] then
             notes[one[3]] = one
         else
@@ -298,7 +347,8 @@ local function show_line(tree, tvb, offset, raw, message, record, pinfo, over)
             local child, words = add_part(item, message, part, tvb, offset, pinfo)
             local note = notes[part]
             if note then
-                mark(child, note[1], note[2])
+                local key = note[4] and message.hide(note[4]) .. " " or ""
+                mark(child, note[1], shown(key) .. note[2])
             end
             local is_own = part.key and not catalogue.head_keys[part.key] or part.key == "RES"
             if words and is_own and not seen[part.key] then
