@@ -374,7 +374,7 @@ def test_capturing_ends_when_somebody_stops_it(
     """What the tool still has is shown, and the tool does not live on."""
     tool(
         tools,
-        f"trap 'tail -c +1001 {capture}; exit 0' INT\necho $$ > {tools}/pid\n"
+        f"trap 'tail -c +1001 {capture}; exit 0' INT TERM\necho $$ > {tools}/pid\n"
         f"head -c 1000 {capture}\nwhile :; do sleep 0.1; done",
     )
     with subprocess.Popen(

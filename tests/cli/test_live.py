@@ -104,10 +104,10 @@ def test_a_tool_that_fails(tools: Path) -> None:
         Tool([str(tools / "none")])
 
 
-@pytest.mark.parametrize("ending", ["exit 0", "trap - INT; kill -INT $$"])
+@pytest.mark.parametrize("ending", ["exit 0", "trap - TERM; kill -TERM $$"])
 def test_a_tool_is_stopped(tools: Path, ending: str) -> None:
     """It writes what it has; however it ends then is right."""
-    script = f"trap 'printf rest; {ending}' INT\nprintf go\nwhile :; do sleep 0.05; done"
+    script = f"trap 'printf rest; {ending}' TERM\nprintf go\nwhile :; do sleep 0.05; done"
     tool = Tool([program(tools, "tcpdump", script)])
     assert tool.read(2) == b"go"
     tool.stop()
@@ -135,7 +135,7 @@ def test_a_tool_does_not_live_on(tools: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_signals_end_the_tool_and_not_us(tools: Path) -> None:
     """The first; who presses Ctrl-C again is in a hurry."""
-    script = "trap 'printf rest; exit 0' INT\nprintf go\nwhile :; do sleep 0.05; done"
+    script = "trap 'printf rest; exit 0' TERM\nprintf go\nwhile :; do sleep 0.05; done"
     before = signal.getsignal(signal.SIGINT)
     tool = Tool([program(tools, "tcpdump", script)])
     with tool.stopped_by_signals():

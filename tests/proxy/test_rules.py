@@ -384,7 +384,7 @@ async def test_a_slow_rule_is_told(tmp_path: Path) -> None:
         ("\n\n1/0\n", "a.py, line 3: ZeroDivisionError: division by zero"),
         ("raise SystemExit\n", "a.py, line 1: SystemExit: "),
         ("on_line = 5\n", "a.py has no rule; write def on_line"),
-        ("x = 1\0", "a.py: source code string cannot contain null bytes"),
+        ("x = 1\0", "source code string cannot contain null bytes"),
     ],
 )
 def test_what_is_no_rule(tmp_path: Path, source: str, words: str) -> None:

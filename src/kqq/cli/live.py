@@ -17,6 +17,10 @@ PORTS = (14000, 8000, 80)
 """Where KQQ is usually spoken: our server's two doors, and the HTTP of old."""
 FOLDERS = "/usr/sbin:/sbin:/usr/local/sbin"
 """Where tools are that a user without rights does not find."""
+_ENDED_BY_US = {
+    -signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM
+}  # fmt: skip
+"""Exit codes of a tool that a signal ended: ours, or Ctrl-C, which the terminal gives to both."""
 _PATIENCE = 5.0  # seconds that a tool may take to end
 _MOST_SAID = 2000  # bytes of what a tool says that are shown
 _PIECE = 1 << 16
@@ -65,10 +69,13 @@ class Tool:
     read = read1
 
     def stop(self) -> None:
-        """Tell the tool to write what it has, and to end."""
+        """Tell the tool to write what it has, and to end.
+
+        Not by SIGINT: what a script runs in the background has inherited that it is ignored.
+        """
         self._stopped = True
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.terminate()
 
     def close(self) -> None:
         """Wait for the tool, which must not outlive us, and forget it."""
@@ -94,7 +101,7 @@ class Tool:
             code = self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             return
-        if code == 0 or (self._stopped and code in (-signal.SIGINT, 128 + signal.SIGINT)):
+        if code == 0 or (self._stopped and code in _ENDED_BY_US):
             return
         self._words.seek(0)
         said = self._words.read(_MOST_SAID).decode("utf-8", "replace")
