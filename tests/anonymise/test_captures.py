@@ -2,7 +2,6 @@
 
 import io
 import random
-import shutil
 import subprocess
 import tracemalloc
 from collections.abc import Iterable
@@ -22,8 +21,8 @@ from kqq.capture.sources import read_file
 from kqq.capture.streams import StreamReader
 from kqq.capture.writing import Flag, Link, framed, ip_packet, tcp_segment
 from making import CLIENT, CLIENT6, SERVER, SERVER6, Making
+from sharks import needs_tshark
 
-needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not here")
 KEY = bytes(range(32))
 LOGIN = (
     b"VER=1.4&CON=1&CMD=Login&SEQ=200&UIN=10001&PS=5EBE2294ECD0E0F08EAB7690D2A6EE69&M5=1&LG=0"

@@ -3,7 +3,6 @@
 import gc
 import gzip
 import random
-import shutil
 import subprocess
 import tracemalloc
 from collections.abc import Iterable
@@ -20,8 +19,8 @@ from kqq.capture.streams import Limits, Reassembly, StreamEvent, StreamReader
 from kqq.capture.writing import Flag, Link, framed, ip_packet
 from kqq.errors import CaptureError
 from making import CLIENT, PORT, SERVER, START, Making, Talk
+from sharks import needs_tshark
 
-needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not here")
 PUSH = Flag.PSH | Flag.ACK
 
 

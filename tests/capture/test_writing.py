@@ -1,7 +1,6 @@
 """Packets and captures of our own making: as others read them."""
 
 import io
-import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -21,8 +20,7 @@ from kqq.capture.writing import (
     tcp_segment,
 )
 from making import Making
-
-needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not here")
+from sharks import needs_tshark
 
 
 def tshark(path: Path, *fields: str) -> list[list[str]]:
