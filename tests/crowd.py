@@ -6,20 +6,25 @@ lists in which messages come over HTTP.
 
 import asyncio
 import itertools
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from kqq.protocol import GetMsgExReply, Line, Role, decode
 from stage import WAIT, request, sign_in_line
 
 PATIENCE = 40.0
 """Seconds that something may take while thousands want something."""
+SILENCE = 5.0
+"""Seconds in which nothing comes, after which what is missing is taken for lost."""
 FIRST = 10011
 """The first number of those who only sign in."""
 _HEAD = (
     "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n"
 )
 _MESSAGE = 9  # MT of a message in an answer to GetMsgEx
+_ONCE = 1_999_999_999
+"""A `SEQ` of ten digits in a sign-in says that the phone confirms what it is pushed."""
 
 
 class Lost(Exception):
@@ -35,7 +40,8 @@ class Notes:
     """What one phone was promised, and what came.
 
     `promised` and `refused` are the numbers of its messages that were answered, by receiver;
-    `texts` those of the messages that came, in order, by sender; `statuses` what came of friends.
+    `texts` those of the messages that came, in order, by sender; `statuses` what came of friends;
+    `came` says when each message came last, by its number, in seconds of `time.monotonic`.
     """
 
     def __init__(self, uin: int) -> None:
@@ -44,6 +50,7 @@ class Notes:
         self.refused: dict[int, list[int]] = defaultdict(list)
         self.texts: dict[int, list[int]] = defaultdict(list)
         self.statuses: list[tuple[int, int]] = []
+        self.came: dict[int, float] = {}
 
     def note_answer(self, to: int, number: int, result: str) -> None:
         """Note what a message was answered."""
@@ -51,16 +58,26 @@ class Notes:
 
     def note_text(self, sender: int, text: str) -> None:
         """Note a message that came."""
-        self.texts[sender].append(int(text.partition("-")[0]))
+        number = int(text.partition("-")[0])
+        self.texts[sender].append(number)
+        self.came[number] = time.monotonic()
 
 
 class Phone(asyncio.Protocol, Notes):
-    """A phone on a connection of lines; `came` is called when something was answered."""
+    """A phone on a connection of lines; `answered` is called when something was answered.
 
-    def __init__(self, uin: int, came: Callable[[], None] = lambda: None) -> None:
+    One that `confirms` says what it was pushed, once it has read it. For others what their system
+    has acknowledged counts as read.
+    """
+
+    def __init__(
+        self, uin: int, answered: Callable[[], None] = lambda: None, *, confirms: bool = False
+    ) -> None:
         super().__init__(uin)
         self.is_lost = False
-        self._came = came
+        self.confirms = confirms
+        self._pushed: str | None = None  # SEQ of the last message, until it is confirmed
+        self._answered = answered
         self._rest = b""
         self._seq = itertools.count(10_000_000)
         self._sent: dict[str, int] = {}  # receivers of messages without an answer, by SEQ
@@ -79,6 +96,9 @@ class Phone(asyncio.Protocol, Notes):
         *lines, self._rest = (self._rest + data).split(b"\r\n")
         for line in lines:
             self._hear(dict(part.split("=", 1) for part in line.decode().split("&")))
+        if self.confirms and self._pushed is not None:
+            self.say(request("GetMsgEx", self.uin, seq=int(self._pushed)))
+            self._pushed = None
         self._news.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -108,8 +128,9 @@ class Phone(asyncio.Protocol, Notes):
 
     async def sign_in(self, password: str, patience: float = PATIENCE) -> None:
         """Sign in with the MD5 of a password. Raises Lost."""
-        line = sign_in_line(self.uin, seq=200, password=password)
-        answer = await self.ask(line, seq=200, patience=patience)
+        seq = _ONCE if self.confirms else 200
+        line = sign_in_line(self.uin, seq=seq, password=password)
+        answer = await self.ask(line, seq=seq, patience=patience)
         assert (answer["RES"], answer.get("RS")) == ("0", "0"), answer
 
     async def write(self, to: int, number: int, padding: str = "") -> bool:
@@ -151,6 +172,16 @@ class Phone(asyncio.Protocol, Notes):
         enough = len(texts) + count
         await self.until(lambda: len(texts) >= enough, PATIENCE)
 
+    async def gets(self, numbers: Iterable[int], silence: float = SILENCE) -> None:
+        """Wait until these messages have come, or none has for some seconds. Raises Lost."""
+        wanted = set(numbers)
+        while not wanted <= self.came.keys():
+            count = len(self.came)
+            try:
+                await self.until(lambda count=count: len(self.came) > count, silence)  # type: ignore[misc]
+            except TimeoutError:
+                return
+
     async def read_out(self) -> None:
         """Read until the connection is over."""
         self.transport.resume_reading()
@@ -164,6 +195,11 @@ class Phone(asyncio.Protocol, Notes):
         """How many messages have no answer yet."""
         return len(self._sent)
 
+    @property
+    def under_way(self) -> Mapping[int, int]:
+        """To whom the messages go that have no answer yet, by their numbers."""
+        return {int(number): to for number, to in self._sent.items()}
+
     def close(self) -> None:
         """Close at once."""
         self.transport.abort()
@@ -171,6 +207,7 @@ class Phone(asyncio.Protocol, Notes):
     def _hear(self, fields: dict[str, str]) -> None:
         command, seq = fields["CMD"].upper(), fields["SEQ"]
         if command == "SERVER_MSG":
+            self._pushed = seq
             if fields["MT"] == "9":
                 self.note_text(int(fields["UN"]), fields["MG"])
         elif command == "UPDATE_STAT":
@@ -181,22 +218,22 @@ class Phone(asyncio.Protocol, Notes):
             asked = self._asked.pop(seq, None)
             if asked is not None and not asked.done():
                 asked.set_result(fields)
-            self._came()
+            self._answered()
 
 
 class Poster(Notes):
     """A phone over HTTP: each line in a POST of its own, on a connection of its own."""
 
-    def __init__(self, uin: int, port: int, host: str, came: Callable[[], None]) -> None:
+    def __init__(self, uin: int, port: int, host: str, answered: Callable[[], None]) -> None:
         super().__init__(uin)
         self._port = port
         self._host = host
-        self._came = came
+        self._answered = answered
 
     async def ask(self, line: str, patience: float = PATIENCE) -> Line:
         """Post a line and return its answer. Raises Lost."""
         answer = await post(self._port, line, self._host, patience)
-        self._came()
+        self._answered()
         return Line.decode(answer.removesuffix(b"\r\n"))
 
     async def sign_in(self, password: str, patience: float = PATIENCE) -> None:

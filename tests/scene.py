@@ -18,9 +18,14 @@ from kqq.server.accounts import password_md5
 from kqq.server.database import Database, database_path, prepare_folder
 from kqq.server.devices import add_device
 from kqq.server.store import Account, Store
-from process import Process
+from process import Process, stumble
 from stage import MD5, proof
 
+BUSY = ("commands_rate=100000", "commands_burst=100000", "messages_rate=100000",
+        "messages_burst=100000", "inbox_limit=10000")  # fmt: skip
+"""For a server in which few people write what thousands would."""
+GATEWAY = ("connections_per_address=1000",)
+"""What an operator sets behind whose gateway many phones have one address."""
 _FILES = 6000  # that we may have open at once
 
 
@@ -28,10 +33,16 @@ class Scene:
     """A server in a process, the people in it, and every phone that was ever used.
 
     `passwords` has what each sends as the MD5 of a password. `progress` counts answers. A sign-in
-    may take `patience` seconds.
+    may take `patience` seconds. `under` is as with Process.
     """
 
-    def __init__(self, data: Path, *settings: str, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *settings: str,
+        patience: float = PATIENCE,
+        under: Sequence[str] = (),
+    ) -> None:
         self.passwords: dict[int, str] = {}
         self.phones: list[Phone | Poster] = []
         self.progress = 0
@@ -40,6 +51,7 @@ class Scene:
         """Gives the number of the next message, whoever sends it."""
         self._data = data
         self._settings = settings
+        self._under = under
         self._more = asyncio.Event()
         self._is_started = False
 
@@ -98,8 +110,12 @@ class Scene:
 
     def start(self) -> None:
         """Start the server."""
-        self.server = Process(self._data, *self._settings)
+        self.server = Process(self._data, *self._settings, under=self._under)
         self._is_started = True
+
+    def stumble(self, seconds: float) -> None:
+        """Start a server and kill it after a time, whether it is ready or not."""
+        stumble(self._data, seconds, *self._settings)
 
     def kill(self) -> None:
         """End the server as `kill -9` does."""
@@ -129,13 +145,18 @@ class Scene:
         return cpu_of(self.server.pid)
 
     async def connect(
-        self, uin: int, host: str = "127.0.0.1", *, receive: int | None = None
+        self,
+        uin: int,
+        host: str = "127.0.0.1",
+        *,
+        receive: int | None = None,
+        confirms: bool = False,
     ) -> Phone:
         """Return a connection for somebody. Raises Lost.
 
         The system takes `receive` bytes, or twice that, from the server until they are read.
         """
-        phone = Phone(uin, self._came)
+        phone = Phone(uin, self._came, confirms=confirms)
         link = socket.socket()
         link.setblocking(False)
         if receive is not None:
@@ -151,9 +172,9 @@ class Scene:
         self.phones.append(phone)
         return phone
 
-    async def sign_in(self, uin: int, host: str = "127.0.0.1") -> Phone:
+    async def sign_in(self, uin: int, host: str = "127.0.0.1", *, confirms: bool = False) -> Phone:
         """Return a phone on which somebody is signed in. Raises Lost."""
-        phone = await self.connect(uin, host)
+        phone = await self.connect(uin, host, confirms=confirms)
         await phone.sign_in(self.passwords[uin], self.patience)
         return phone
 

@@ -13,18 +13,13 @@ import pytest
 
 from crowd import FIRST, PATIENCE, Lost, Phone, Poster, address
 from flood import Flood
-from scene import Scene, chat
+from scene import BUSY, GATEWAY, Scene, chat
 
 T = TypeVar("T")
 ANNA, BEN, CLARA, DORA = 10001, 10002, 10003, 10004
 FRIENDS = [DORA, 10005, 10006, 10007]
 """Who writes to Clara while she reads nothing."""
 ONLINE, AWAY, OFFLINE = 10, 30, 20
-GATEWAY = ("connections_per_address=1000",)
-"""What an operator sets behind whose gateway many phones have one address."""
-BUSY = ("commands_rate=100000", "commands_burst=100000", "messages_rate=100000",
-        "messages_burst=100000", "inbox_limit=10000")  # fmt: skip
-"""For tests in which few people write what thousands would."""
 STRICT = ("commands_burst=50", "sign_ins_burst=20", "connections_per_address=50")
 PACE = 0.02  # seconds between what two say to each other
 CHANGES = 100  # how often each friend goes and comes back
