@@ -362,17 +362,26 @@ async def test_memory_holds_no_password(accounts: Accounts) -> None:
 async def test_known_without_a_check(accounts: Accounts, store: Store) -> None:
     """What was right lately, or is a device's, is known; the rest is not, right or wrong."""
     device = password_md5(await add_device(store, ROMEO, "phone", 5.0, os.urandom))
-    assert accounts.knows(ROMEO, device, HERE)
-    assert not accounts.knows(JULIET, device, HERE)
-    assert not accounts.knows(ROMEO, MD5, HERE)
+
+    def known(uin: int, md5: str, host: str = HERE) -> tuple[bool, bool]:
+        """Return whether it is known as a device's, and as one that was right lately."""
+        claim = accounts.look(uin, md5, host)
+        assert claim is not None
+        assert claim.account.uin == uin
+        assert md5 not in repr(claim)
+        return claim.device is not None, claim.is_remembered
+
+    assert known(ROMEO, device) == (True, False)
+    assert known(JULIET, device) == (False, False)
+    assert known(ROMEO, MD5) == (False, False)
     await accounts.authenticate(ROMEO, MD5, HERE)
-    assert accounts.knows(ROMEO, MD5.upper(), HERE)
-    assert accounts.knows(ROMEO, MD5.lower(), HERE)
-    assert not accounts.knows(ROMEO, MD5, "203.0.113.1")  # or anybody could guess there
-    assert not accounts.knows(ROMEO, WRONG, HERE)
-    assert not accounts.knows(99, MD5, HERE)
+    assert known(ROMEO, MD5.upper()) == (False, True)
+    assert known(ROMEO, MD5.lower()) == (False, True)
+    assert known(ROMEO, MD5, "203.0.113.1") == (False, False)  # or anybody could guess there
+    assert known(ROMEO, WRONG) == (False, False)
+    assert accounts.look(99, MD5, HERE) is None
     await revoke_device(store, ROMEO, "phone")
-    assert not accounts.knows(ROMEO, device, HERE)
+    assert known(ROMEO, device) == (False, False)
 
 
 # --- devices -------------------------------------------------------------------------------------
@@ -387,12 +396,38 @@ async def test_device_signs_in_at_once(
     for seconds in (0.0, 1.0, 3598.0, 1.0, 3599.0, -7200.0):
         clock.advance(seconds)
         assert not await is_busy(accounts, ROMEO, device.upper())
+        accounts.close()
         await store.change_account(PARIS, face=1)  # what was written before is on disk, too
         seen.append(store.devices(ROMEO)[0].last_seen)
     began = clock.date() - sum((1.0, 3598.0, 1.0, 3599.0, -7200.0))
     hour = began + 3600.0
     assert seen == [began, began, began, hour, hour, began + 7199.0 - 7200.0]
     assert accounts._remembered == {}
+
+
+async def test_who_was_seen_is_noted_together(
+    accounts: Accounts, store: Store, clock: ManualClock
+) -> None:
+    """After a restart thousands sign in: what nobody waits for is written by a few transactions."""
+
+    async def noted() -> list[float | None]:
+        """Return when both accounts and the device were seen, as it is on disk."""
+        await store.change_account(PARIS, face=1)
+        people = store.account(ROMEO), store.account(JULIET)
+        return [person.last_seen for person in people if person] + [
+            store.devices(ROMEO)[0].last_seen
+        ]
+
+    device = password_md5(await add_device(store, ROMEO, "phone", 5.0, os.urandom))
+    accounts.saw(await accounts.authenticate(ROMEO, device, HERE))
+    began = clock.date()
+    clock.advance(0.02)
+    accounts.saw(await accounts.authenticate(JULIET, MD5, HERE))
+    assert await noted() == [None, None, None]
+    clock.advance(0.04)
+    assert await noted() == [began, began + 0.02, began]
+    accounts.close()  # nothing is left to note
+    assert await noted() == [began, began + 0.02, began]
 
 
 async def test_revoked_device_signs_nobody_in(accounts: Accounts, store: Store) -> None:

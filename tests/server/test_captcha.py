@@ -89,6 +89,17 @@ def test_never() -> None:
     assert not desk.captchas.wanted(ROMEO, HOME)
 
 
+@pytest.mark.parametrize(
+    ("asked", "is_wanted"), [(Asked.AFTER_FAILURES, False), (Asked.ALWAYS, True)]
+)
+def test_whose_password_is_known_guesses_nothing(asked: Asked, *, is_wanted: bool) -> None:
+    """After failures of others nothing is asked of them; only what is asked of everybody is."""
+    desk = Desk(asked)
+    desk.fail(100, ROMEO, WORK)
+    assert desk.captchas.wanted(ROMEO, HOME)
+    assert desk.captchas.wanted(ROMEO, HOME, is_known=True) is is_wanted
+
+
 def test_always_but_for_who_just_signed_in() -> None:
     """A client that signs in before every call (SETM) reads one picture, not one a call."""
     desk = Desk(Asked.ALWAYS)

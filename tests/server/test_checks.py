@@ -1,6 +1,8 @@
 """Slow work: addresses take turns, the queue is bounded, and nobody waits for ever."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -235,6 +237,45 @@ async def test_close() -> None:
     with pytest.raises(TooBusy):
         await shop.checks.run("a", lambda: 1)
     shop.checks.close()
+
+
+@pytest.mark.parametrize(("platform", "niceness"), [("linux", 19), ("darwin", 0)])
+async def test_threads_come_last(
+    monkeypatch: pytest.MonkeyPatch, platform: str, niceness: int
+) -> None:
+    """Who is signed in comes first: the threads are nice, where threads have a niceness each."""
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    monkeypatch.setattr(sys, "platform", platform)
+    checks = Checks()
+    here = await checks.run("a", lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    checks.close()
+    assert here == (niceness or own)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
+
+
+async def test_what_may_not_be_nice_works(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sandbox that forbids it is told of, and passwords are checked all the same."""
+
+    def forbid(*_: int) -> None:
+        raise PermissionError("forbidden here")
+
+    monkeypatch.setattr(os, "setpriority", forbid)
+    checks = Checks()
+    assert await checks.run("a", lambda: 1) == 1
+    checks.close()
+    assert "password checks are not made nice" in caplog.text
+    assert "forbidden here" in caplog.text
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 2), (64, 2)])
+def test_a_thread_for_each_core(monkeypatch: pytest.MonkeyPatch, cores: int, threads: int) -> None:
+    """Where there is one core, two threads would only take longer; more than two are never used."""
+    monkeypatch.setattr("kqq.server.checks._cores", lambda: cores)
+    checks = Checks()
+    assert checks._threads._max_workers == threads
+    checks.close()
 
 
 async def test_close_before_a_thread_took_it() -> None:

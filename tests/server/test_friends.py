@@ -58,3 +58,16 @@ def test_pages_after_a_number(store: Store) -> None:
     assert friends.after(PARIS, 100, 2) == ([second, third], False)
     assert friends.after(PARIS, 150, 1) == ([second], True)
     assert friends.after(PARIS, 300, 2) == friends.after(PARIS, TOO_LARGE, 2) == ([], False)
+
+
+def test_numbers_and_names(store: Store) -> None:
+    """Numbers go on after one; names are of whoever is asked for and is there."""
+    for uin in (100, 200, 300):
+        store.add_account(Account(uin, f"n{uin}", uin // 100, ""), 0.0)
+        make_friends(store, PARIS, uin)
+    friends = Friends(store)
+    assert friends.of(PARIS) == [100, 200, 300]
+    assert friends.of(PARIS, 100) == [200, 300]
+    assert friends.of(PARIS, 300) == friends.of(PARIS, TOO_LARGE) == []
+    assert friends.named([300, 99, 100]) == [Friend(100, "n100", 1), Friend(300, "n300", 3)]
+    assert friends.named([]) == []

@@ -41,6 +41,8 @@ _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]+)[ \t]*(?:;.*)?", re.DOTALL)
 _DIGITS = re.compile(r"[0-9]+")
 _BLANKS = " \t\r"
 
+_START = 512
+"""Bytes kept of a first line, to be shown should there be an error; no more would be."""
 _CHUNK_LINE = 256
 """Bytes of a line that gives the size of a chunk; extensions, which nobody uses, count too."""
 _HUGE = 18
@@ -208,7 +210,7 @@ class _Reader(ABC, Generic[_Item]):
         self._searched = 0  # bytes after that which hold no line end that counts
         self._step: Callable[[], bool] = self._read_head
         self._item: _Item | None = None
-        self._start = ""  # the first line of what is read, or was read last
+        self._start = b""  # the first line of what is read, or was read last
         self._body = bytearray()
         self._left = 0  # bytes that the body, its chunk or its trailer still may have
         self._whole: list[_Item] = []
@@ -289,19 +291,21 @@ class _Reader(ABC, Generic[_Item]):
         if end is None:
             self._searched = len(self._buffer) - self._at
             if self._searched >= self._head_limit:
-                start = self._buffer[self._at : self._at + min(240, self._head_limit)]
-                name = self._name(bytes(start))
+                start = bytes(self._buffer[self._at : self._at + min(240, self._head_limit)])
+                name = self._name(start)
                 raise _Broken(431, f"{name} has a head longer than {self._head_limit} bytes")
             return False
-        first, *others = bytes(self._buffer[self._at : end.start()]).split(b"\n")
+        head = bytes(self._buffer[self._at : end.start()])
         self._at = end.end()
         self._searched = 0
-        name = self._name(first)
+        first, *others = head.decode("latin-1").split("\n")
+        start = head[: min(len(first), _START)]
         try:
-            self._item, length = self._begin(_text(first), _headers(others))
+            self._item, length = self._begin(first.strip(_BLANKS), _headers(others))
         except _Broken as broken:
+            name = self._name(start)
             raise _Broken(broken.status, f"{name} cannot be read: {broken}") from None
-        self._start = show(first.strip())
+        self._start = start
         self._expect(length)
         return True
 
@@ -399,26 +403,23 @@ class _Reader(ABC, Generic[_Item]):
 
     def _broken(self, status: int, what: str) -> _Broken:
         """Return an error in a body. None of it is shown: a password may be cut in two there."""
-        return _Broken(status, f"in the {self._WHAT} {self._start!r} {what}")
+        return _Broken(status, f"in the {self._WHAT} {show(self._start.strip())!r} {what}")
 
     def _name(self, start: bytes) -> str:
         """Return what is said of a head that cannot be read. It may be the rest of a body."""
         if self._start:
-            return f"what follows the {self._WHAT} {self._start!r}, perhaps more of its body,"
+            before = show(self._start.strip())
+            return f"what follows the {self._WHAT} {before!r}, perhaps more of its body,"
         return f"the {self._WHAT} {show(start.strip(), 60)!r}"
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("latin-1").strip(_BLANKS)
-
-
-def _headers(lines: list[bytes]) -> Headers:
+def _headers(lines: list[str]) -> Headers:
     """Return the headers among `lines`. Lines without a colon, and folded ones, are passed over."""
     found = []
     for line in lines:
-        name, colon, value = line.partition(b":")
-        if colon and not line.startswith((b" ", b"\t")):
-            found.append((_text(name), _text(value)))
+        name, colon, value = line.partition(":")
+        if colon and not line.startswith((" ", "\t")):
+            found.append((name.strip(_BLANKS), value.strip(_BLANKS)))
     return tuple(found)
 
 

@@ -11,10 +11,11 @@ import hmac
 import os
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from kqq.errors import AccountError, StoreError
 from kqq.server.checks import Checks, TooBusy
-from kqq.server.clock import Clock
+from kqq.server.clock import Clock, Timer
 from kqq.server.devices import find_device
 from kqq.server.limits import address_key
 from kqq.server.store import Account, Device, Store
@@ -25,6 +26,7 @@ __all__ = [
     "LOWEST_UIN",
     "SALT_SIZE",
     "Accounts",
+    "Claim",
     "NoSuchAccount",
     "Suspended",
     "TooBusy",
@@ -53,7 +55,11 @@ _AT_ONCE = 3
 once is tried before it counts."""
 _REMEMBERED = 10_000
 _REMEMBERED_FOR = 600.0  # seconds
-_SEEN_EVERY = 3600.0  # seconds
+_SEEN_EVERY = 3600.0
+"""Seconds between two notes of when an account, or a device, was last seen."""
+_GATHERED = 0.05
+"""Seconds in which such notes gather. Nobody waits for them, and after a restart, when thousands
+sign in, each would have a transaction of its own."""
 
 
 class NoSuchAccount(Exception):
@@ -166,6 +172,23 @@ def add_account(
     return account
 
 
+@dataclass(slots=True)
+class Claim:
+    """That `md5` is of a password of `account`, and what is known of it without a slow check.
+
+    `device` is the one whose password it is; such a password cannot be guessed. `mark` is what a
+    success is remembered by, from `host` only: elsewhere it would let anybody try passwords as
+    quickly as they can be sent. A claim is of the moment at which it was looked at.
+    """
+
+    account: Account
+    md5: str = field(repr=False)
+    host: str
+    device: Device | None
+    mark: bytes = field(repr=False)
+    is_remembered: bool
+
+
 class Accounts:
     """Finds accounts and checks passwords."""
 
@@ -179,41 +202,56 @@ class Accounts:
         self._checks = checks
         self._remembered: OrderedDict[bytes, float] = OrderedDict()
         self._checking: Counter[int] = Counter()
+        # When an account was seen, and each of its devices by its name.
+        self._seen: dict[tuple[int, str | None], float] = {}
+        self._noting: Timer | None = None
+
+    def close(self) -> None:
+        """Write what is still to be noted."""
+        if self._noting is not None:
+            self._noting.cancel()
+            self._note()
 
     async def authenticate(self, uin: int, md5: str, host: str) -> Account:
-        """Return the account if `md5` is its password's, or that of one of its devices.
+        """Return the account if `md5` is its password's; as `look` and `check`, one by one.
 
-        `host` is the address that asks; slow checks take turns by it. Raises NoSuchAccount,
-        WrongPassword, TooBusy, or Suspended, which only those learn who know a password.
+        Raises what `check` does, and NoSuchAccount.
         """
+        claim = self.look(uin, md5, host)
+        if claim is None:
+            raise NoSuchAccount
+        return await self.check(claim)
+
+    def look(self, uin: int, md5: str, host: str) -> Claim | None:
+        """Return what is known of a password at once, None if nobody has this number."""
         account = self._store.account(uin)
         if account is None:
-            raise NoSuchAccount
-        if not self._is_remembered(account, md5, host):
-            device = find_device(self._store, uin, md5)
-            if device is None:
-                account = await self._check(account, md5, host)
-            elif account.suspended is None:
-                self._saw(device)
+            return None
+        device = find_device(self._store, uin, md5)
+        if device is not None:
+            return Claim(account, md5, host, device, b"", is_remembered=False)
+        mark = self._mark(account, md5, host)
+        return Claim(account, md5, host, None, mark, self._is_remembered(mark))
+
+    async def check(self, claim: Claim) -> Account:
+        """Return the account if the password is its own, or that of one of its devices.
+
+        Nothing may have been awaited since the claim was looked at. Slow checks take turns by the
+        address that asks. Raises NoSuchAccount, WrongPassword, TooBusy, or Suspended, which only
+        those learn who know a password.
+        """
+        account = claim.account
+        if claim.device is None and not claim.is_remembered:
+            account = await self._check(claim)
+        elif claim.device is not None and account.suspended is None:
+            self._see(account.uin, claim.device.name, claim.device.last_seen)
         if account.suspended is not None:
             raise Suspended(account.suspended)
         return account
 
-    def knows(self, uin: int, md5: str, host: str) -> bool:
-        """Return whether it is known without a slow check that this is a password of `uin`.
-
-        A success is remembered for the address it came from only: elsewhere it would let anybody
-        try passwords as quickly as they can be sent.
-        """
-        account = self._store.account(uin)
-        if account is None:
-            return False
-        is_remembered = self._is_remembered(account, md5, host)
-        return is_remembered or self.is_device(uin, md5)
-
-    def is_device(self, uin: int, md5: str) -> bool:
-        """Return whether this is a password that was made for a phone; such cannot be guessed."""
-        return find_device(self._store, uin, md5) is not None
+    def saw(self, account: Account) -> None:
+        """Note soon that somebody has signed in, unless that was noted not long ago."""
+        self._see(account.uin, None, account.last_seen)
 
     async def new_proof(self, password: str, host: str) -> str:
         """Return the proof of a new password; `host`, the address that asks, waits its turn.
@@ -228,14 +266,16 @@ class Accounts:
     def _waiting(self) -> int:
         return self._checks.waiting
 
-    async def _check(self, account: Account, md5: str, host: str) -> Account:
+    async def _check(self, claim: Claim) -> Account:
         """Return the account as it is after the slow check."""
-        uin, proof = account.uin, account.proof
+        uin, md5, proof = claim.account.uin, claim.md5, claim.account.proof
         if self._checking[uin] >= _AT_ONCE:
             raise TooBusy
         self._checking[uin] += 1
         try:
-            is_right = await self._checks.run(address_key(host), lambda: check_proof(md5, proof))
+            is_right = await self._checks.run(
+                address_key(claim.host), lambda: check_proof(md5, proof)
+            )
         finally:
             self._checking[uin] -= 1
             if not self._checking[uin]:
@@ -247,28 +287,37 @@ class Accounts:
             raise NoSuchAccount
         if now.proof != proof:
             raise WrongPassword
-        self._remember(now, md5, host)
+        self._remember(claim.mark)
         return now
 
-    def _saw(self, device: Device) -> None:
+    def _see(self, uin: int, device: str | None, before: float | None) -> None:
         date = self._clock.date()
-        if device.last_seen is None or abs(date - device.last_seen) >= _SEEN_EVERY:
-            self._store.saw_device(device.uin, device.name, date)
+        if before is None or abs(date - before) >= _SEEN_EVERY:
+            self._seen[uin, device] = date
+            if self._noting is None:
+                self._noting = self._clock.later(_GATHERED, self._note)
+
+    def _note(self) -> None:
+        self._noting = None
+        seen, self._seen = self._seen, {}
+        for (uin, device), date in seen.items():
+            if device is None:
+                self._store.change_account(uin, last_seen=date)
+            else:
+                self._store.saw_device(uin, device, date)
 
     def _mark(self, account: Account, md5: str, host: str) -> bytes:
         """Return what a success is remembered by; with another proof it is another."""
         words = f"{account.uin} {account.proof} {md5.lower()} {address_key(host)}"
         return hashlib.blake2b(words.encode(), key=self._key, digest_size=32).digest()
 
-    def _is_remembered(self, account: Account, md5: str, host: str) -> bool:
-        mark = self._mark(account, md5, host)
+    def _is_remembered(self, mark: bytes) -> bool:
         if self._remembered.get(mark, 0.0) <= self._clock.now():
             return False
         self._remembered.move_to_end(mark)
         return True
 
-    def _remember(self, account: Account, md5: str, host: str) -> None:
-        mark = self._mark(account, md5, host)
+    def _remember(self, mark: bytes) -> None:
         self._remembered[mark] = self._clock.now() + _REMEMBERED_FOR
         self._remembered.move_to_end(mark)
         while len(self._remembered) > _REMEMBERED:

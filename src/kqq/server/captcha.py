@@ -107,14 +107,17 @@ class Captchas(Generic[Held]):
         self._trusted: OrderedDict[_Who, float] = OrderedDict()
         self._failures = _Failures()
 
-    def wanted(self, uin: int, host: str, *, can_show: bool = True) -> bool:
+    def wanted(self, uin: int, host: str, *, can_show: bool = True, is_known: bool = False) -> bool:
         """Whether a sign-in of `uin` from `host` must read a picture first.
 
         To a client that cannot show one, only failures from its own host count: others could keep
-        it out by failing in its name.
+        it out by failing in its name. Whose password `is_known` to be right guesses nothing, and
+        needs none unless it is asked of everybody.
         """
         rules = self._forget_old()
         if rules.asked is Asked.NEVER or (uin, host) in self._trusted:
+            return False
+        if is_known and rules.asked is not Asked.ALWAYS:
             return False
         failed = self._failures.count(uin) if can_show else self._failures.count_both(uin, host)
         return (

@@ -1,17 +1,38 @@
 """Work that takes tens of milliseconds of a processor, on threads, in a bounded and fair queue.
 
 Passwords are slow to check on purpose, so whoever may ask for checks could keep a server busy.
-Addresses take turns: a flood from one delays the others by one check per thread.
+Addresses take turns: a flood from one delays the others by one check per thread. And those who are
+signed in come first: on Linux the threads only get the time that the event loop leaves.
 """
 
 import asyncio
+import logging
+import os
+import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from kqq.server.logs import event
+
 T = TypeVar("T")
+
+logger = logging.getLogger("kqq.checks")
+
+_MOST_THREADS = 2
+"""Of one server; each check takes 16 MiB, and another core may have other work."""
+_LAST = 19
+"""The niceness of the threads. At 0 a check would have half of the only core whenever the event
+loop needs it. SCHED_IDLE would yield even more, but a thread that holds the interpreter's lock must
+get its turn some time on a machine that other programs keep busy."""
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 class TooBusy(Exception):
@@ -26,15 +47,22 @@ class _Check:
 
 
 class Checks:
-    """Runs work on `threads` threads; at most `most` (asked for each time) wait or are run."""
+    """Runs work on `threads` threads; at most `most` (asked for each time) wait or are run.
 
-    def __init__(self, threads: int = 2, most: Callable[[], int] = lambda: 500) -> None:
+    Without a number there is a thread for each core, and two at most: more threads than cores only
+    have each check take longer, and memory for one more.
+    """
+
+    def __init__(self, threads: int | None = None, most: Callable[[], int] = lambda: 500) -> None:
+        threads = threads or min(_cores(), _MOST_THREADS)
         self._most = most
         self._most_running = threads
         self._running = 0
         self._turns = _Turns()
         self._is_closed = False
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="kqq-check")
+        self._threads = ThreadPoolExecutor(
+            threads, thread_name_prefix="kqq-check", initializer=_come_last
+        )
 
     @property
     def waiting(self) -> int:
@@ -94,6 +122,18 @@ class Checks:
             check.done.set_result(ran.result())
         if not self._is_closed:
             self._start()
+
+
+def _come_last() -> None:
+    """Have this thread run when nobody else in the process wants the core.
+
+    Linux gives threads a niceness of their own; elsewhere it would be that of the whole process.
+    """
+    if sys.platform == "linux":
+        try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
+        except OSError as error:  # a sandbox may forbid it
+            event(logger, logging.WARNING, "password checks are not made nice", why=error)
 
 
 def _refuse(check: _Check) -> None:

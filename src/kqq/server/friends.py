@@ -1,5 +1,6 @@
 """Who is whose friend, in pages as phones ask for them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kqq.errors import AccountError
@@ -36,9 +37,9 @@ class Friends:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def of(self, uin: int) -> list[int]:
-        """Return the numbers of all friends, in order."""
-        return self._store.friends(uin)
+    def of(self, uin: int, after: int = 0) -> list[int]:
+        """Return the numbers of all friends, or of those above `after`, in order."""
+        return self._store.friends(uin, after)
 
     def are(self, one: int, other: int) -> bool:
         """Return whether these two are friends."""
@@ -53,3 +54,7 @@ class Friends:
         """Return at most `most` friends with numbers above `number`, in order; and if more."""
         rows = self._store.friends_after(uin, number, most + 1)
         return [Friend(*row) for row in rows[:most]], len(rows) > most
+
+    def named(self, uins: Sequence[int]) -> list[Friend]:
+        """Return what a list shows of some people, in order of number."""
+        return [Friend(*row) for row in self._store.people(uins)]

@@ -19,6 +19,7 @@ What does not: attempts that reached no account can be pushed out from `most` / 
 whoever has hundreds of addresses and knows hundreds of accounts can leave one attempt of each.
 """
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from enum import Enum
@@ -37,6 +38,8 @@ FIRST = 5
 _LONGEST = 200  # characters of a detail
 _HASH = re.compile(r"[0-9A-Fa-f]{32,}")
 """As of passwords; nobody should pass one, and if somebody does it stays out."""
+_NO_DETAILS: dict[str, str | int] = {}
+"""Of a step without; each open connection has some, and a dictionary for each would be much."""
 
 
 class Step(Enum):
@@ -112,12 +115,16 @@ ENDS = frozenset(
 
 @dataclass(slots=True)
 class Taken:
-    """A step taken, `count` times in a row, first and last at these dates."""
+    """A step taken, `count` times in a row, first and last at these dates.
+
+    `order` is higher than that of all steps before the last of them: dates may go back.
+    """
 
     step: Step
     details: dict[str, str | int]
     first: float
     last: float
+    order: int
     count: int = 1
 
 
@@ -143,6 +150,11 @@ class Attempt:
     is_signed_in: bool = False
     reached: bool = False
     into: "Attempt | None" = None  # the one that this became part of
+    number: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have a number that is higher than those of all before."""
+        self.number = next(self.index.numbers)
 
     def add(self, step: Step, **details: str | int) -> None:
         """Note a step; `details` are its fields, with no secrets in them.
@@ -156,7 +168,10 @@ class Attempt:
             return
         if self.over == "http" and step is Step.DISCONNECTED:
             return
-        self._note(step, {name: _short(value) for name, value in details.items()})
+        self._note(
+            step,
+            {name: _short(value) for name, value in details.items()} if details else _NO_DETAILS,
+        )
         if step in _REACHED and self.uin is not None and not self.reached:
             self.index.drop(self)  # it counts as another kind from now on
             self.reached = True
@@ -194,7 +209,10 @@ class Attempt:
             return self.into
         self.over = "http"
         run = self.index.run(self, None) if self.uin is None else None
-        return self if run is None else self._join(run)
+        if run is not None:
+            return self._join(run)
+        self.index.put(self)
+        return self
 
     def as_object(self) -> dict[str, Any]:
         """Return all of it in what JSON has; dates are seconds since 1970."""
@@ -214,6 +232,7 @@ class Attempt:
                     "details": dict(taken.details),
                     "first": taken.first,
                     "last": taken.last,
+                    "order": taken.order,
                     "count": taken.count,
                 }
                 for taken in self.steps
@@ -221,12 +240,13 @@ class Attempt:
         }
 
     def _note(self, step: Step, details: dict[str, str | int]) -> None:
-        now = self.last = self.index.date()
+        now, order = self.index.date(), next(self.index.numbers)
+        self.last = now
         if self.steps and self.steps[-1].step is step and self.steps[-1].details == details:
-            self.steps[-1].last = now
+            self.steps[-1].last, self.steps[-1].order = now, order
             self.steps[-1].count += 1
         else:
-            self._append(Taken(step, details, now, now))
+            self._append(Taken(step, details, now, now, order))
 
     def _append(self, taken: Taken) -> None:
         if len(self.steps) == STEPS:
@@ -287,16 +307,36 @@ class _Shares(Generic[K]):
         return next(iter(self._keys[self._most]))
 
 
+@dataclass(slots=True)
+class _Mates:
+    """The attempts of one network, by whether they reached an account.
+
+    Of each kind the one that did something last is last.
+    """
+
+    strangers: "dict[Attempt, None]" = field(default_factory=dict)
+    reached: "dict[Attempt, None]" = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.strangers) + len(self.reached)
+
+    def of(self, attempt: Attempt) -> "dict[Attempt, None]":
+        """Return those of the same kind."""
+        return self.reached if attempt.reached else self.strangers
+
+
 class _Index:
     """Which attempts there are, and which has to go when there is no room."""
 
     def __init__(self, clock: Clock, most: int, window: float, each: int) -> None:
-        self.of_network: dict[str, dict[Attempt, None]] = {}  # the one that did something last last
+        self.of_network: dict[str, _Mates] = {}
         self.of_uin: dict[int, dict[Attempt, None]] = {}
         self.date = clock.date
+        self.numbers = itertools.count(1)
         self._most = max(most, 1)
         self._window = window
         self._each = max(each, 1)
+        self._runs: dict[tuple[str, int | None], Attempt] = {}  # the last over HTTP of both
         self._strangers = _Shares[str]()  # networks of attempts that reached no account
         self._accounts = _Shares[int]()
         self._networks: dict[int, _Shares[str]] = {}  # of attempts that reached the account
@@ -306,39 +346,47 @@ class _Index:
 
     def run(self, attempt: Attempt, uin: int | None) -> Attempt | None:
         """Return what else came over HTTP from the same address, with this number, lately."""
-        since = self.date() - self._window
-        for other in reversed(self.of_network.get(address_key(attempt.host), {})):
-            is_same = other.over == "http" and other.uin == uin and other.host == attempt.host
-            if is_same and other is not attempt and other.last >= since:
-                return other
-        return None
+        run = self._runs.get((attempt.host, uin))
+        is_late = run is None or run.last < self.date() - self._window
+        return None if is_late or run is attempt else run
 
     def put(self, attempt: Attempt) -> None:
         """List an attempt, or have it be the last of its address."""
         network = address_key(attempt.host)
-        mates = self.of_network.get(network, {})
-        if attempt in mates:
-            del mates[attempt]
-            mates[attempt] = None
-            return
-        if len(mates) >= self._each:
-            self.drop(next((mate for mate in mates if not mate.reached), next(iter(mates))))
-        if len(self) >= self._most:
-            self.drop(self._excess())
-        self.of_network.setdefault(network, {})[attempt] = None
-        if attempt.uin is not None:
-            self.of_uin.setdefault(attempt.uin, {})[attempt] = None
-        self._count(attempt, network, 1)
+        mates = self.of_network.get(network)
+        if mates is None or attempt not in (kind := mates.of(attempt)):
+            self._list(attempt, network)
+        else:
+            del kind[attempt]
+            kind[attempt] = None
+        if attempt.over == "http":
+            self._runs[attempt.host, attempt.uin] = attempt
 
     def drop(self, attempt: Attempt) -> None:
         """Forget an attempt, if it is listed."""
         network = address_key(attempt.host)
-        if attempt not in self.of_network.get(network, ()):
+        mates = self.of_network.get(network)
+        if mates is None or attempt not in (kind := mates.of(attempt)):
             return
-        _remove(self.of_network, network, attempt)
+        del kind[attempt]
+        if not mates:
+            del self.of_network[network]
         if attempt.uin is not None:
             _remove(self.of_uin, attempt.uin, attempt)
+        if self._runs.get((attempt.host, attempt.uin)) is attempt:
+            del self._runs[attempt.host, attempt.uin]
         self._count(attempt, network, -1)
+
+    def _list(self, attempt: Attempt, network: str) -> None:
+        mates = self.of_network.get(network)
+        if mates is not None and len(mates) >= self._each:
+            self.drop(next(iter(mates.strangers or mates.reached)))
+        if len(self) >= self._most:
+            self.drop(self._excess())
+        self.of_network.setdefault(network, _Mates()).of(attempt)[attempt] = None
+        if attempt.uin is not None:
+            self.of_uin.setdefault(attempt.uin, {})[attempt] = None
+        self._count(attempt, network, 1)
 
     def _count(self, attempt: Attempt, network: str, by: Literal[1, -1]) -> None:
         if not attempt.reached:
@@ -354,11 +402,10 @@ class _Index:
     def _excess(self) -> Attempt:
         """Return the attempt that has to go."""
         if self._strangers.total >= max(self._most // 2, 1):
-            mates = self.of_network[self._strangers.largest()]
-            return next(mate for mate in mates if not mate.reached)
+            return next(iter(self.of_network[self._strangers.largest()].strangers))
         uin = self._accounts.largest()
         mates = self.of_network[self._networks[uin].largest()]
-        return next(mate for mate in mates if mate.reached and mate.uin == uin)
+        return next(mate for mate in mates.reached if mate.uin == uin)
 
 
 class Journal:
@@ -381,9 +428,11 @@ class Journal:
 
         `host` is an address, IPv6 without brackets.
         """
-        attempt = Attempt(host, port, door, over, self._index.date(), self._index)
+        is_http = over == "http"
+        first: Over = "tcp" if is_http else over  # it is no run of its own until others were sought
+        attempt = Attempt(host, port, door, first, self._index.date(), self._index)
         attempt.add(Step.CONNECTED)
-        return attempt.is_http() if over == "http" else attempt
+        return attempt.is_http() if is_http else attempt
 
     def of_uin(self, uin: int) -> list[Attempt]:
         """Return the attempts of a number, whether anybody has it or not; begun last is last."""
@@ -391,8 +440,11 @@ class Journal:
 
     def of_address(self, host: str) -> list[Attempt]:
         """Return the attempts from an address; begun last is last."""
-        attempts = self._index.of_network.get(address_key(host), ())
-        return sorted((attempt for attempt in attempts if attempt.host == host), key=_begun)
+        mates = self._index.of_network.get(address_key(host), _Mates())
+        attempts = [
+            attempt for attempt in (*mates.strangers, *mates.reached) if attempt.host == host
+        ]
+        return sorted(attempts, key=_begun)
 
 
 def _remove(lists: dict[K, dict[Attempt, None]], key: K, attempt: Attempt) -> None:
@@ -401,5 +453,5 @@ def _remove(lists: dict[K, dict[Attempt, None]], key: K, attempt: Attempt) -> No
         del lists[key]
 
 
-def _begun(attempt: Attempt) -> float:
-    return attempt.begun
+def _begun(attempt: Attempt) -> int:
+    return attempt.number

@@ -66,7 +66,7 @@ def _telling(attempts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     if any(attempt["signed_in"] for attempt in attempts):
         return None
     order = [
-        (taken["last"], position, taken)
+        ((taken.get("order", 0), taken["last"]), position, taken)  # an older server has no order
         for position, attempt in enumerate(attempts)
         for taken in attempt["steps"]
     ]

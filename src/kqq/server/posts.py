@@ -8,10 +8,10 @@ to the session if the connection breaks before.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 from kqq.protocol import (
     Closed,
@@ -82,11 +82,12 @@ class Post(asyncio.Protocol):
         self._services = services
         self._clock = services.clock
         self._peer = peer
+        self._called = peer  # the same, as the last request has called us
         self._attempt = attempt
         self._gone = gone
         self._reader = PostReader()
-        self._came: deque[bytes] = deque()  # not read yet; b"" is the end
-        self._requests: deque[HttpRequest] = deque()
+        self._came: list[bytes] = []  # not read yet; b"" is the end
+        self._requests: list[HttpRequest] = []
         self._working = False  # a turn of work is due
         self._busy: asyncio.Task[None] | None = None
         self._timer: Timer | None = None
@@ -103,9 +104,9 @@ class Post(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._handover = Handover(transport)
+        # That of uvloop is none by its class.
+        self._transport = cast(asyncio.Transport, transport)
+        self._handover = Handover(self._transport)
         self._due = self._clock.now() + _REQUEST_TIME
         self._watch()
 
@@ -185,13 +186,13 @@ class Post(asyncio.Protocol):
         """Take one step: begin to serve, refuse, close or read; return whether there is more."""
         if self._requests:
             self._cancel_timer()
-            request = self._requests.popleft()
+            request = self._requests.pop(0)
             self._busy = asyncio.get_running_loop().create_task(self._serve(request))
         elif self._reader.error is not None:
             self._refuse(self._reader.status, str(self._reader.error))
         elif self._came:
             had_begun = self._reader.pending
-            self._requests += self._reader.feed(self._came.popleft())
+            self._requests += self._reader.feed(self._came.pop(0))
             if self._reader.pending and not had_begun:
                 self._due = self._clock.now() + _REQUEST_TIME
             return True
@@ -238,7 +239,8 @@ class Post(asyncio.Protocol):
     async def _find_page(self, request: HttpRequest) -> _Answer | None:
         """Return a page: for those who want a number, or to change what goes with theirs."""
         policy, is_post = self._services.config.registration, request.method == "POST"
-        if request.path == account_page.PATH:
+        path = request.path
+        if path == account_page.PATH:
             if is_post and account_page.is_form(request.body):
                 self._attempt.add(Step.NOT_KQQ, method=request.method, path=_shown(request))
                 context = self._new_context(request)
@@ -248,7 +250,7 @@ class Post(asyncio.Protocol):
             if request.method not in {"GET", "HEAD"}:
                 return None
             page = account_page.form()
-        elif request.path != register_page.PATH:
+        elif path != register_page.PATH:
             return None
         elif is_post and register_page.is_form(request.body):
             registration, host = self._services.registration, self._peer.host
@@ -285,7 +287,7 @@ class Post(asyncio.Protocol):
         if (wait := slow_down(context)) > 0:
             await self._pause(context, wait)
             self._find_session(context, message)  # it may have signed in again meanwhile
-        answer = dispatch(context, message).answer
+        answer, _ = dispatch(context, message)
         self._attempt = context.attempt
         if answer is None:
             return _Answer()  # the line is in the journal, with what is wrong
@@ -303,8 +305,11 @@ class Post(asyncio.Protocol):
     def _new_context(self, request: HttpRequest) -> Context:
         called = (request.header("Host") or "").rpartition("]")
         host = f"{called[0]}]" if called[0] else called[2].partition(":")[0]
-        peer = replace(self._peer, reached=host.strip("[] ") or self._peer.reached)
-        return Context(self._services, peer, self._attempt, _nothing, partial(_ended, peer))
+        reached = host.strip("[] ") or self._peer.reached
+        if self._called.reached != reached:
+            self._called = replace(self._peer, reached=reached)
+        ended = partial(_ended, self._called)
+        return Context(self._services, self._called, self._attempt, _nothing, ended)
 
     def _find_session(self, context: Context, message: Command | Unreadable) -> None:
         head = message if isinstance(message, Command) else failure(message, 1)

@@ -314,9 +314,10 @@ async def test_status_to_begin_with(stage: Stage, fields: str, seen: int, over: 
 async def test_last_seen_is_noted_once_an_hour(stage: Stage) -> None:
     """SET_MQQ signs in before every call; the disk is not asked each time."""
     started = stage.clock.date()
-    for minutes, noted in ((0, started), (59, started), (2, started + 61 * 60)):
+    for minutes, noted in ((0, started), (59, started), (2, started + 61 * 60 + 2)):
         await stage.advance(minutes * 60)
         await stage.sign_in(ROMEO)
+        await stage.advance(1)
         account = stage.store.account(ROMEO)
         assert account is not None
         assert account.last_seen == noted

@@ -1,5 +1,7 @@
 """The friend list and who is online: List, Query_Stat, SimpleInfo2, Query_Stat2, Change_Stat."""
 
+from itertools import islice
+
 from kqq.protocol import (
     LAST_PAGE,
     ChangeStat,
@@ -19,9 +21,6 @@ from kqq.protocol import List as ListRequest
 from kqq.server.friends import Friend
 from kqq.server.handlers.base import Context, from_wire, handles, on_wire, refusal
 from kqq.server.presence import Status
-
-_SCAN = 500
-"""Friends looked at in one go when those online are wanted."""
 
 
 @handles(ListRequest)
@@ -58,17 +57,14 @@ def query_stat(context: Context, message: QueryStat) -> Reply:
 
 
 def _online(context: Context, uin: int, start: int, most: int) -> tuple[list[Friend], bool]:
-    found: list[Friend] = []
-    more = True
-    while more and len(found) <= most:
-        friends, more = context.services.friends.after(uin, start, _SCAN)
-        found += [
-            friend
-            for friend in friends
-            if context.services.presence.seen(friend.uin) is not Status.OFFLINE
-        ]
-        start = friends[-1].uin if friends else start
-    return found[:most], len(found) > most
+    """Return a page of the friends who are not offline, and whether there are more.
+
+    Who is online is known without the disk, so names are read of those on the page only.
+    """
+    friends, seen = context.services.friends, context.services.presence.seen
+    online = (friend for friend in friends.of(uin, start) if seen(friend) is not Status.OFFLINE)
+    numbers = list(islice(online, most + 1))
+    return friends.named(numbers[:most]), len(numbers) > most
 
 
 @handles(SimpleInfo2)

@@ -21,7 +21,7 @@ from kqq.protocol import (
     failure,
 )
 from kqq.protocol import Status as WireStatus
-from kqq.server.accounts import NoSuchAccount, Suspended, WrongPassword
+from kqq.server.accounts import Claim, NoSuchAccount, Suspended, WrongPassword
 from kqq.server.captcha import Asked
 from kqq.server.checks import TooBusy
 from kqq.server.handlers.base import (
@@ -50,8 +50,6 @@ COMP = "NOKIA8F3A18D6E27"
 1.0, 1.2 and 1.3 get it, too, is OURS."""
 _TOO_MANY = "too many sign-ins from this address failed"
 _TOO_MANY_OF_NUMBER = "too many sign-ins with this number failed, from wherever"
-_SEEN_EVERY = 3600.0
-"""Seconds between two notes of when an account was last seen."""
 
 logger = logging.getLogger("kqq.sign_in")
 
@@ -77,16 +75,17 @@ async def login(context: Context, message: Login) -> Reply:
     context.attempt = context.attempt.is_of(message.uin)
     if (redirect := _redirect(context, message)) is not None:
         return redirect
-    if not services.store.account_exists(message.uin):
+    claim = _look(context, message)
+    if claim is None:
         services.captchas.failed(message.uin, _key(context))
         if not services.limits.failures.spend(_address(context)):
             context.attempt.add(Step.LIMITED, limit=_TOO_MANY)
             return _refuse(context, message, message.seq, "limited", SLOW_DOWN)
         return _unknown(context, message, message.seq)
-    known = is_known(context, message.uin, message.password_md5)
     captchas, can_show = services.captchas, message.head.ver == "1.4"
-    is_asked = captchas.rules().asked is Asked.ALWAYS or not known
-    if is_asked and captchas.wanted(message.uin, _key(context), can_show=can_show):
+    if captchas.wanted(
+        message.uin, _key(context), can_show=can_show, is_known=_is_known(context, claim)
+    ):
         if can_show:
             # What waits is kept for minutes, and a client can write much into fields nobody reads.
             short = replace(message, line=None, device=None, cookie=None)
@@ -95,7 +94,7 @@ async def login(context: Context, message: Login) -> Reply:
         is_always = captchas.rules().asked is Asked.ALWAYS
         reason = NO_PICTURE if is_always else SLOW_DOWN
         return _refuse(context, message, message.seq, "limited", reason)
-    return await _check(context, message, message.seq, is_known=known)
+    return await _check(context, message, message.seq, claim)
 
 
 @handles(CaptchaAnswer)
@@ -122,8 +121,10 @@ async def captcha_answer(context: Context, message: CaptchaAnswer) -> Reply:
     context.attempt.add(Step.CAPTCHA_RIGHT)
     services.limits.failures.repay(_address(context))
     services.metrics.captchas["right"] += 1
-    known = is_known(context, message.uin, waiting.message.password_md5)
-    return await _check(context, waiting.message, message.seq, is_known=known)
+    claim = _look(context, waiting.message)
+    if claim is None:
+        return _unknown(context, waiting.message, message.seq)
+    return await _check(context, waiting.message, message.seq, claim)
 
 
 @handles(Logout)
@@ -143,20 +144,18 @@ def password_refusal(seq: str, uin: int) -> LoginReply:
     return LoginReply(seq=seq, uin=uin, result=1, reason=PASSWORD_ERROR)
 
 
-async def _check(context: Context, message: Login, seq: str, *, is_known: bool) -> Reply:
+async def _check(context: Context, message: Login, seq: str, claim: Claim) -> Reply:
     """Check the password; the reply carries `seq`.
 
     A failure is taken once it is one: after a restart all who share an address sign in at once. It
     is one to leave before the answer, too, or checks would cost nothing.
     """
     services, attempt = context.services, context.attempt
-    if not is_known and (limit := limit_of(context, message.uin)) is not None:
+    if not _is_known(context, claim) and (limit := limit_of(context, message.uin)) is not None:
         attempt.add(Step.LIMITED, limit=limit)
         return _refuse(context, message, seq, "limited", SLOW_DOWN)
     try:
-        account = await services.accounts.authenticate(
-            message.uin, message.password_md5, context.peer.host
-        )
+        account = await services.accounts.check(claim)
     except NoSuchAccount:
         return _unknown(context, message, seq)
     except asyncio.CancelledError:
@@ -208,9 +207,7 @@ def _open(context: Context, message: Login, account: Account) -> None:
     context.attempt.add(Step.SIGNED_IN)
     services.metrics.sign_ins["accepted"] += 1
     event(logger, logging.INFO, "signed in", peer=context.peer, uin=account.uin)
-    now = services.clock.date()
-    if account.last_seen is None or now - account.last_seen > _SEEN_EVERY:
-        services.store.change_account(account.uin, last_seen=now)
+    services.accounts.saw(account)
 
 
 def _show_picture(context: Context, waiting: Waiting, seq: str) -> Reply:
@@ -249,10 +246,18 @@ def is_known(context: Context, uin: int, md5: str) -> bool:
 
     Where too much has failed only a phone's own password, which nobody can guess, is looked at.
     """
-    accounts = context.services.accounts
-    if context.services.limits.failures.has(_address(context)):
-        return accounts.knows(uin, md5, context.peer.host)
-    return accounts.is_device(uin, md5)
+    claim = context.services.accounts.look(uin, md5, context.peer.host)
+    return claim is not None and _is_known(context, claim)
+
+
+def _is_known(context: Context, claim: Claim) -> bool:
+    if claim.device is not None:
+        return True
+    return claim.is_remembered and context.services.limits.failures.has(_address(context))
+
+
+def _look(context: Context, message: Login) -> Claim | None:
+    return context.services.accounts.look(message.uin, message.password_md5, context.peer.host)
 
 
 def limit_of(context: Context, uin: int) -> str | None:
