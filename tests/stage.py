@@ -242,7 +242,7 @@ class Stage:
         while True:
             await asyncio.sleep(0)
             database, accounts = self.server._database, self.server._accounts
-            is_writing = database._writing or database._gathering
+            is_writing = database.is_writing
             if not (loop._ready or is_writing or accounts._waiting):
                 return
 

@@ -23,6 +23,7 @@ from imitations.webclient_cs import WebClientQQ
 from imitations.yiwo import CMQQ, picture_of
 from imitations.znqq import ZNQQ, Form1
 from kqq.server import Listen
+from kqq.server.store import Kind
 from serving import quiet_port
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -70,8 +71,8 @@ def test_znqq_is_not_answered_by_the_system(tmp_path: Path) -> None:
         anna.wait(lambda: anna.has_statuses)
         dora = QQClient(home.port, DORA)
         assert dora.login()
-        home.do(lambda server: server.store.add_message(10000, ANNA, "hello all", 0.0))
-        assert dora.acknowledge(ANNA, 2, "it is me")  # wakes her session, too
+        home.do(lambda server: server._services.inbox.put(10000, ANNA, "hello all", Kind.MESSAGE))
+        assert dora.acknowledge(ANNA, 2, "it is me")
         anna.wait(lambda: len(anna.messages) == 2)
         assert anna.messages == [("10000", "hello all"), (str(DORA), "it is me")]
         anna.wait(lambda: "CMD=ADDTOLIST" in anna.ignored)

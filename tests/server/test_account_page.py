@@ -367,7 +367,7 @@ async def test_too_many_for_one_number(visitor: Visitor) -> None:
 async def test_too_many_changes(visitor: Visitor) -> None:
     """Each is a command of the account."""
     limits = visitor.stage.server._services.limits
-    limits.commands.owe(str(ROMEO), visitor.stage.config.commands_burst)
+    limits.commands.owe(ROMEO, visitor.stage.config.commands_burst)
     page = await visitor.send(age="16")
     assert (page.status, page.told[: len(SLOW_DOWN)]) == (429, SLOW_DOWN)
     assert "too many commands of this account" in visitor.steps

@@ -136,7 +136,8 @@ async def test_failure_is_told_and_logged(house: House, caplog: pytest.LogCaptur
         await house.ask("account.show", uin=ROMEO)
     with pytest.raises(StoreError, match="the server failed: KeyError; its log has more"):
         await house.ask("account.import", accounts=[{}], friends=[])
-    (record,) = caplog.records
+    told, record = caplog.records
+    assert "read failed" in told.getMessage()
     assert (record.levelno, record.getMessage()) == (logging.ERROR, "failed action=account.import")
     assert record.exc_info
 

@@ -276,7 +276,7 @@ async def test_first_form_goes_on(first_form: Path) -> None:
         old.commit()
     database = Database(first_form)
     store = Store(database)
-    assert await store.add_message(10000, 10001, "hello", 4.5) == 1
+    assert await store.add_message(10000, 10001, "hello", 4.5) == 6
     assert [message.id for message in store.messages_after(10001, 0, 9)] == [6]
     await store.change_profile(10001, {"city": "Verona"})
     assert await store.delete_account(10001) == 1

@@ -47,8 +47,9 @@ def guest_of(link: MemoryLink) -> asyncio.Protocol:
 
 
 def last_step(stage: Stage, host: str = "unknown") -> tuple[Step, dict[str, Any]]:
-    """Return how the last attempt from an address ended."""
-    taken = stage.server._services.journal.of_address(host)[-1].steps[-1]
+    """Return the last step of all attempts from an address."""
+    attempts = stage.server._services.journal.of_address(host)
+    taken = max((attempt.steps[-1] for attempt in attempts), key=lambda step: step.order)
     return taken.step, taken.details
 
 

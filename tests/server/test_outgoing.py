@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kqq.server import Config
 from kqq.server.outgoing import Outgoing
+from kqq.server.rounds import Rounds
 from stage import ManualClock
 
 BREATH = 0.05
@@ -47,7 +48,12 @@ class Client:
         self.marks: list[int] = []
         config = Config(data=Path("unused"), breath=BREATH)
         self.outgoing = Outgoing(
-            self.socket, self.clock, config, self._count_emptied, self._look_at_marks
+            self.socket,
+            self.clock,
+            Rounds(self.clock),
+            config,
+            emptied=self._count_emptied,
+            handed_over=self._look_at_marks,
         )
         self.outgoing.old_habits = old_habits
         self.outgoing.pipelines = pipelines

@@ -126,7 +126,7 @@ async def test_reply_of_a_write_that_fails(stage: Stage, caplog: pytest.LogCaptu
     await wire.say(message(1), message(2), message(3))
     await stage.idle()
     assert [line[-6:] for line in wire.waiting()] == ["&RES=0", "&RES=1", "&RES=0"]
-    assert "write failed error=no room" in caplog.text
+    assert 'write failed why="no room"' in caplog.text
     assert (
         'refused peer=unknown:0 uin=10001 command=CLTMSG why="cannot write: no room"' in caplog.text
     )
@@ -154,6 +154,7 @@ async def test_answers_after_the_client_stopped_talking(stage: Stage) -> None:
     assert heard[3] == ""
     await stage.idle()
     assert len(stage.server._guests) == 0
+    await stage.advance(1)  # until it is noted when they were last seen
     assert stage.clock.due == 0
 
 
@@ -222,6 +223,7 @@ async def test_connection_that_breaks(stage: Stage, caplog: pytest.LogCaptureFix
     juliet.link.end()
     await stage.idle()
     assert 'gone peer=unknown:0 uin=10002 why="closed by the client"' in caplog.text
+    await stage.advance(1)  # until it is noted when they were last seen
     assert stage.clock.due == 0
 
 
@@ -269,6 +271,7 @@ async def test_message_is_delivered_once_and_deleted(stage: Stage) -> None:
             await juliet.say(sign_in_line(JULIET))  # on the same connection, any time
     await stage.idle()
     assert texts(juliet.waiting()) == [str(n) for n in range(1, 31)]
+    await stage.advance(stage.config.arrival_time)
     assert stage.store.count_messages(JULIET, 9) == 0
     await stage.restart()
     assert texts((await stage.sign_in(JULIET)).waiting()) == []
@@ -288,6 +291,7 @@ async def test_unread_message_is_delivered_again(stage: Stage) -> None:
     again = await stage.sign_in(JULIET)
     assert texts(again.waiting()) == [str(n) for n in range(1, 31)]
     await stage.idle()
+    await stage.advance(stage.config.arrival_time)
     assert stage.store.count_messages(JULIET, 99) == 0
 
 
@@ -339,6 +343,7 @@ async def test_unread_message_goes_to_the_later_session(stage: Stage) -> None:
     newer.link.start_reading()
     await stage.idle()
     assert texts(newer.waiting()) == ["1", "2"]
+    await stage.advance(stage.config.arrival_time)
     assert stage.store.count_messages(JULIET, 9) == 0
 
 
@@ -375,6 +380,7 @@ async def test_breath(stage: Stage, line: str) -> None:
     await romeo.say(message(4))
     await stage.idle()
     assert texts(juliet.waiting()) == ["4"]
+    await stage.advance(stage.config.arrival_time)
     # Who leaves while a push is held back loses nothing.
     await romeo.say(message(5))
     await stage.idle()
@@ -408,7 +414,7 @@ async def test_slow_reader_costs_nothing(stage: Stage) -> None:
         await stage.idle()
         outgoing = phone_of(juliet.link)._outgoing
         held = juliet.link.server.get_write_buffer_size() + sum(
-            len(said.data) for said in outgoing._waiting
+            len(data) for data, _, _ in outgoing._waiting
         )
         assert held < 5000
     juliet.link.start_reading()
@@ -417,12 +423,14 @@ async def test_slow_reader_costs_nothing(stage: Stage) -> None:
 
 
 def put(stage: Stage, to: int, *said: str) -> None:
-    """Have messages wait for somebody without anybody being woken."""
+    """Have messages wait for somebody whose connection does not look yet."""
     for text in said:
         stage.store._database.execute(
             "INSERT INTO message (receiver, sender, kind, text, sent) VALUES (?, ?, ?, ?, 0)",
             to, ROMEO, "message", text.encode(),
         )  # fmt: skip
+    if (session := stage.server._services.sessions.of(to)) is not None:
+        session.fresh = None
 
 
 async def test_asking_for_messages_on_a_connection(stage: Stage) -> None:
@@ -481,6 +489,7 @@ async def test_pushes_wait_for_an_answer_with_messages(tmp_path: Path, breaks: b
             assert seqs(lines) == [2, 3, FIRST + 1]
             assert lines[1].endswith("&MG=one,")
             assert texts(lines) == ["two"]
+        await stage.advance(stage.config.arrival_time)
         assert stage.store.count_messages(JULIET, 9) == 0
 
 
@@ -502,6 +511,7 @@ async def test_pushes_that_wait_end_with_their_session(stage: Stage, line: str) 
     await stage.idle()
     assert texts((await stage.sign_in(JULIET)).waiting()) == ["2"]
     await stage.idle()
+    await stage.advance(stage.config.arrival_time)
     assert stage.store.count_messages(JULIET, 9) == 0
 
 
@@ -553,7 +563,7 @@ async def test_what_arrives_of_one_deletes_nothing_of_another(stage: Stage) -> N
     await wire.transport.send("".join(f"{line}\n" for line in lines).encode())
     await stage.idle()
     phone = phone_of(wire.link)
-    assert [said.last for said in phone._outgoing._waiting] == [None, None]
+    assert [last for _, last, _ in phone._outgoing._waiting] == [None, None]
     wire.waiting()
     await stage.advance(stage.config.breath)
     assert wire.waiting()[0].endswith("&MG=one,")

@@ -1,6 +1,5 @@
 """The same line again, soon: the answer that was given, not the deed once more."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -83,11 +82,11 @@ def test_the_last_answer_counts(memory: Memory) -> None:
 
 
 def test_the_old_is_let_go(memory: Memory) -> None:
-    """What is too old to be recalled is not kept when something new comes."""
-    for number in range(5):
+    """What is too old to be recalled is not kept for long when something new comes."""
+    for number in range(50):
         memory.repeats.remember(ROMEO, f"{LINE}{number}", "sent")
         memory.clock.advance(4.0)
-    assert len(memory.repeats) == 3
+    assert len(memory.repeats) <= 6  # of a time of 10 s and the one before
 
 
 def test_no_time_at_all(memory: Memory) -> None:
@@ -95,41 +94,19 @@ def test_no_time_at_all(memory: Memory) -> None:
     object.__setattr__(memory.config, "repeat_time", 0.0)
     memory.repeats.remember(ROMEO, LINE, "sent")
     assert memory.repeats.recall(ROMEO, LINE) is None
-    assert len(memory.repeats) == 0
+    for number in range(5):
+        memory.repeats.remember(ROMEO, str(number), "sent")
+    assert len(memory.repeats) <= 2
 
 
 def test_memory_is_bounded(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When too many lines come, the oldest is forgotten first."""
-    monkeypatch.setattr(repeats, "_KEPT", 3)
+    """When too many lines come, the older half is forgotten first."""
+    monkeypatch.setattr(repeats, "_KEPT", 4)
     for number in range(5):
         memory.repeats.remember(ROMEO, str(number), "sent")
     assert len(memory.repeats) == 3
     recalled = [memory.repeats.recall(ROMEO, str(number)) for number in range(5)]
     assert recalled == [None, None, "sent", "sent", "sent"]
-
-
-async def test_what_is_written_takes_the_place_of_what_waits(memory: Memory) -> None:
-    """Of an answer that waits for the disk only the reply is kept, once it is there."""
-    repeats, loop = memory.repeats, asyncio.get_running_loop()
-    written, failed, late = loop.create_future(), loop.create_future(), loop.create_future()
-    repeats.remember(ROMEO, LINE, "waits", stored=written, final="reply")
-    repeats.remember(ROMEO, "2", "waits", stored=failed, final="reply")
-    repeats.remember(ROMEO, "3", "waits", stored=late, final="reply")
-    written.set_result(1)
-    failed.set_exception(ValueError())
-    assert repeats.recall(ROMEO, LINE) == "waits"
-    repeats.remember(ROMEO, "4", "other")
-    assert [repeats.recall(ROMEO, line) for line in (LINE, "2", "3")] == ["reply", "waits", "waits"]
-    # Said again after its time, it waits anew, whatever became of the first.
-    memory.clock.advance(10)
-    again = loop.create_future()
-    repeats.remember(ROMEO, "3", "waits again", stored=again, final="reply again")
-    late.set_result(1)
-    repeats.remember(ROMEO, "4", "other")
-    assert repeats.recall(ROMEO, "3") == "waits again"
-    again.set_result(1)
-    repeats.remember(ROMEO, "4", "other")
-    assert repeats.recall(ROMEO, "3") == "reply again"
 
 
 # --- numbers used once ---------------------------------------------------------------------------
@@ -173,12 +150,12 @@ def test_other_lines_push_out_none_with_numbers_used_once(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor the other way round: each kind has room of its own."""
-    monkeypatch.setattr(repeats, "_KEPT", 3)
+    monkeypatch.setattr(repeats, "_KEPT", 4)
     monkeypatch.setattr(repeats, "_OF_ONE", 3)
     for number in range(10):
         memory.repeats.remember(ROMEO, f"{LINE}{number}", "sent")
         memory.keep(ROMEO, f"{OURS}{number}")
-    assert len(memory.repeats) == 6
+    assert len(memory.repeats) == 7
     ours = [f"{OURS}{number}" for number in range(10)]
     assert memory.known(ROMEO, *ours) == "".join(ours[7:])
     assert memory.repeats.recall(ROMEO, f"{LINE}7") == "sent"
@@ -220,7 +197,7 @@ def test_what_is_too_old_is_let_go(memory: Memory) -> None:
     assert memory.known(ROMEO, *"abc") == "bc"
     assert len(memory.repeats) == 2
     memory.clock.advance(900.0)
-    memory.repeats.remember(PARIS, LINE, "sent")
+    memory.keep(PARIS, "a")
     assert len(memory.repeats) == 1
 
 
@@ -242,17 +219,3 @@ def test_a_line_remembered_again_counts_from_then_on(memory: Memory) -> None:
     assert memory.known(ROMEO, "b") == ""
     memory.keep(ROMEO, "c")
     assert len(memory.repeats) == 2
-
-
-async def test_what_is_forgotten_while_it_is_written(
-    memory: Memory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of an answer that was pushed out before it was on disk nothing comes back."""
-    monkeypatch.setattr(repeats, "_OF_ONE", 1)
-    written = asyncio.get_running_loop().create_future()
-    memory.repeats.remember(ROMEO, OURS, "waits", unique=True, stored=written, final="reply")
-    memory.keep(ROMEO, "b")
-    written.set_result(1)
-    memory.keep(ROMEO, "c")
-    assert memory.known(ROMEO, OURS, "b", "c") == "c"
-    assert len(memory.repeats) == 1

@@ -30,7 +30,7 @@ class Town:
         self.presence = Presence(friends, self._tell)
         clock = ManualClock()
         self.inbox = Inbox(
-            store, friends, clock, lambda _: None, Config(data=folder, inbox_limit=200)
+            store, friends, clock, lambda _, __: None, Config(data=folder, inbox_limit=200)
         )
         self.requests = Requests(
             store, friends, self.presence, self.inbox, clock, may_ask=self._may_ask

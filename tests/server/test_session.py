@@ -601,7 +601,7 @@ async def test_the_same_number_brings_the_same(house: House, store: Store) -> No
     lose(house, session)
     assert fetch(house, session, "a") == ["10002 ONLINE", "0", "1"]
     house.sessions.delivered(session, 2)
-    await store.delete_messages(ROMEO, 2)  # after that of `delivered`
+    await store.delete_messages({ROMEO: 2})  # after that of `delivered`
     assert fetch(house, session, "a") == ["10002 ONLINE", "0", "1"]
     assert fetch(house, session, "b") == ["10002 ONLINE", "2"]
     assert fetch(house, session, "c") == []

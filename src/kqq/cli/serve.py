@@ -57,7 +57,8 @@ def serve(
 
     config = read()
     _log(config, verbose=verbose)
-    asyncio.run(_serve(config, read, verbose=verbose))
+    with asyncio.Runner(loop_factory=_quick_loop()) as runner:
+        runner.run(_serve(config, read, verbose=verbose))
 
 
 async def _serve(config: "Config", read: Callable[[], "Config"], *, verbose: bool) -> None:
@@ -73,7 +74,7 @@ async def _serve(config: "Config", read: Callable[[], "Config"], *, verbose: boo
         # What is there now stays, and need not be looked through again; a message makes no circles.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(10_000, 20, 20)
+        gc.set_threshold(50_000, 20, 20)
         for door in server.listening:
             click.echo(f"listening {door}")
         click.echo("ready")
@@ -87,6 +88,15 @@ async def _serve(config: "Config", read: Callable[[], "Config"], *, verbose: boo
             except ConfigError as error:
                 event(logger, logging.ERROR, "settings stay as they were", why=error)
             _log(config, verbose=verbose)
+
+
+def _quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the quicker event loop, None where there is only Python's own."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:  # it is not made for every system
+        return None
+    return new_event_loop
 
 
 def _is_terminal() -> bool:

@@ -96,6 +96,20 @@ class Connection:
     passed over.
     """
 
+    __slots__ = (
+        "_framing",
+        "_has_pipelined",
+        "_heard",
+        "_limits",
+        "_lines",
+        "_sends_requests",
+        "_waiting",
+        "closed",
+        "noise",
+        "old_habits",
+        "role",
+    )
+
     def __init__(
         self, role: Role, framing: Framing = Framing.LINES, limits: Limits | None = None
     ) -> None:
@@ -103,6 +117,7 @@ class Connection:
         self.closed = False
         self.old_habits = False
         self.noise = 0
+        self._sends_requests = role is Role.CLIENT
         self._has_pipelined = False
         self._framing = framing
         self._limits = limits or Limits()
@@ -131,7 +146,8 @@ class Connection:
             line = Line.decode(raw)
             if line.junk:
                 self.old_habits = True
-            events.append(self._matched(decode(line, sender)))
+            message = decode(line, sender)
+            events.append(self._matched(message) if self._waiting else message)
         self._has_pipelined = self._has_pipelined or len(events) > 1
         if self._lines.error is not None:
             self.closed = True
@@ -148,9 +164,10 @@ class Connection:
 
         Raises LocalProtocolError if `message` is not ours to send, or cannot be written.
         """
+        is_request = isinstance(message, Request)
         if self.closed and self.role is Role.CLIENT:
             raise LocalProtocolError("the connection is closed; open another one")
-        if isinstance(message, Request) != (self.role is Role.CLIENT):
+        if is_request is not self._sends_requests:
             raise LocalProtocolError(f"a {self.role.value} does not send {type(message).__name__}")
         line = encode(message)
         if len(line) > self._limits.line:
@@ -158,12 +175,11 @@ class Connection:
                 f"{type(message).__name__} would be a line of {len(line)} bytes; the limit is "
                 f"{self._limits.line}, so send less in one message"
             )
-        data = line + (LINE_END if self._framing is Framing.LINES else b"")
         if isinstance(message, Request):
             self._waiting.append((message, now + self._limits.answer))
         if self._heard is None:
             self._heard = now
-        return data
+        return line + LINE_END if self._framing is Framing.LINES else line
 
     def deadline(self) -> float | None:
         """Return when `tick` must be called at the latest, None if nothing is due."""
@@ -212,7 +228,7 @@ class Connection:
         the sign-in line after a captcha carries is unknown, so it also answers a lone answer to a
         captcha.
         """
-        if not self._waiting or not isinstance(message, Reply):
+        if not isinstance(message, Reply):
             return message
         name = message.command.lower()
         for position, (request, _) in enumerate(self._waiting):

@@ -14,7 +14,8 @@ from typing import Any
 
 _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _TAKES_NUMBER = 20  # digits: more than any number seen (10), less than what makes int() slow
-_TOO_LARGE = 10**_TAKES_NUMBER
+UINT_LIMIT = 10**_TAKES_NUMBER
+"""What a number must be less than."""
 
 
 def escape(text: str) -> str:
@@ -83,7 +84,7 @@ def _parse_uint(value: str) -> int:
 
 
 def _format_uint(value: int) -> str:
-    if not isinstance(value, int) or not 0 <= value < _TOO_LARGE:
+    if not isinstance(value, int) or not 0 <= value < UINT_LIMIT:
         raise ValueError(f"must be a whole number of at most {_TAKES_NUMBER} digits, not negative")
     return f"{value:d}"
 

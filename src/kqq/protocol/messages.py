@@ -19,6 +19,8 @@ from kqq.protocol.schema import (
 from kqq.protocol.wire import Line, show
 
 _COMMAND = re.compile(r"VER=[^&]*(?:&CON=[^&]*)?&CMD=([^&]*)")
+_AS_WRITTEN = {spec.command: spec for spec in REQUESTS.values()}
+"""Requests by the spelling that phones use, so that most lines need no other."""
 _NAME = re.compile(r"[A-Za-z0-9_]{1,32}")
 
 
@@ -41,6 +43,8 @@ def decode(line: Line, sender: Role) -> Message | Unreadable:
     """
     found = _COMMAND.match(line.text)
     name = found[1] if found else line.values().get("CMD")
+    if sender is Role.CLIENT and name in _AS_WRITTEN:
+        return _AS_WRITTEN[name].read(line)
     if name is None:
         return _no_command(line, sender)
     name = name.strip()

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from kqq.errors import LocalProtocolError
-from kqq.protocol.fields import DIGITS, UINT, escape
+from kqq.protocol.fields import DIGITS, UINT, UINT_LIMIT, escape
 from kqq.protocol.schema import (
     HEADS,
     Failure,
@@ -41,7 +41,7 @@ _HEAD_GROUPS = {
     "document": (),
 }
 _HEAD_READ = {
-    "request": '"head": Head(ver, con, sid, xp), "seq": seq, "uin": int(uin), ',
+    "request": '"head": make(Head, (ver, con, sid, xp)), "seq": seq, "uin": int(uin), ',
     "reply": '"ver": ver, "seq": seq, "uin": int(uin), ',
     "push": '"ver": ver, "seq": seq, "uin": int(uin), ',
     "document": "",
@@ -104,13 +104,17 @@ def _writer_source(command: str, fields: tuple[Field, ...], role: str) -> str:
     elif role in ("reply", "push"):
         body.append(
             f'        text = f"VER={{ver(message.ver)}}&CMD={command}&SEQ={{digits(message.seq)}}'
-            '&UIN={uint(message.uin)}&RES=0"'
+            f'&UIN={_uint("message.uin", "uint")}&RES=0"'
         )
     else:
         body.append('        text = ""')
     run = ""  # required fields that follow one another go into one formatted string
     for position, declared in enumerate(fields):
-        piece = f"&{declared.key}={{write{position}(message.{declared.attribute})}}"
+        value = f"message.{declared.attribute}"
+        if declared.kind is UINT:
+            piece = f"&{declared.key}={_uint(value, f'write{position}')}"
+        else:
+            piece = f"&{declared.key}={{write{position}({value})}}"
         if declared.required or declared.default is not None:
             run += piece
             continue
@@ -129,6 +133,11 @@ def _writer_source(command: str, fields: tuple[Field, ...], role: str) -> str:
         "    except (ValueError, TypeError, AttributeError) as error:\n"
         "        raise refusal(message) from error\n"
     )
+
+
+def _uint(value: str, write: str) -> str:
+    """Return the place of a number in a formatted string; `write` says why it cannot be written."""
+    return f"{{{value} if 0 <= {value} < limit else {write}({value}):d}}"
 
 
 def _pattern(command: str, fields: tuple[Field, ...], role: str) -> re.Pattern[str]:
@@ -151,6 +160,7 @@ def prepare(
     space: dict[str, Any] = {
         "cls": cls,
         "Head": Head,
+        "make": tuple.__new__,
         "match": _pattern(command, fields, role).fullmatch,
         "new": object.__new__,
         "fill": object.__setattr__,
@@ -158,6 +168,7 @@ def prepare(
         "ver": HEADS["reply"][0].kind.format,
         "digits": DIGITS.format,
         "uint": UINT.format,
+        "limit": UINT_LIMIT,
         "escape": escape,
         "refusal": _refusal,
     }

@@ -7,13 +7,15 @@ knows a command; whatever bytes come, a `Line` holds all of them.
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kqq.errors import RemoteProtocolError
 
 LINE_LIMIT = 65536
 """Bytes a line may have, its end not counted. Known lines stay below 2,000 (a captcha is the
 longest); the limit only bounds what a hostile or broken peer can make us hold."""
+
+_make = tuple.__new__  # quicker than to be called by name, and there is one for each line
 
 _SECRET = re.compile(
     rb"((?:(?<![A-Za-z0-9_])|(?<=%26))"
@@ -71,8 +73,7 @@ def show(data: bytes, most: int = 120) -> str:
     return text if len(text) <= most and len(data) <= most * 4 else text[:most] + "…"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Line:
+class Line(NamedTuple):
     """One line as it came: `junk` (bytes in front of it), then `text`. The line end is not kept.
 
     Bytes that are not UTF-8 are lone surrogates in `text` and come back from `encode()`.
@@ -98,7 +99,7 @@ class Line:
         if raw.endswith(b"\r"):
             raw = raw[:-1]
         if raw.startswith(b"VER="):
-            return cls(raw.decode("utf-8", "surrogateescape"))
+            return _make(cls, (raw.decode("utf-8", "surrogateescape"), b""))
         start = raw.find(b"VER=")
         if start > 0 and (start <= _PREFIX or b"=" not in raw[:start]):
             return cls(raw[start:].decode("utf-8", "surrogateescape"), raw[:start])
@@ -154,6 +155,12 @@ class LineBuffer:
 
     `error` is set for good when a line grows past `limit` bytes; lines before it are still given.
     """
+
+    __slots__ = (
+        "_limit",
+        "_pending",
+        "error",
+    )
 
     def __init__(self, limit: int = LINE_LIMIT) -> None:
         self._limit = limit

@@ -224,7 +224,7 @@ async def _authenticate(context: Context, uin: int, md5: str) -> Account:
         attempt.add(Step.SUSPENDED, reason=error.reason)
         raise _Refused(_SUSPENDED, 403) from None
     services.captchas.succeeded(uin, place)
-    if not services.limits.commands.spend(str(uin)):
+    if not services.limits.commands.spend(uin):
         raise _Refused(_SLOW_DOWN, 429, _TOO_OFTEN)
     return account
 

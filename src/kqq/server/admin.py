@@ -307,7 +307,7 @@ async def make_invitation(admin: Admin, uses: int = 1, days: float = 14, note: s
     code = await invite(
         admin.store, admin.random, admin.clock.date(), uses=uses, days=days, note=note
     )
-    await admin.store.delete_invitations(admin.clock.date())
+    await admin.store.delete_invitations()
     return {
         "code": code,
         "uses": uses,
@@ -385,11 +385,9 @@ async def announce(admin: Admin, text: str, to: Sequence[int] | None = None) -> 
     except UnicodeEncodeError:
         raise AccountError("the text is no UTF-8; phones could not show it") from None
     if to is None:
-        most = admin.config.inbox_limit
-        count = await admin.store.announce(SYSTEM, text, admin.clock.date(), most)
-        live.metrics.count_messages("stored", count)
+        count = await live.inbox.announce(SYSTEM, text)
         for session in live.sessions.all():
-            session.wake()
+            live.sessions.wake(session.uin)
         return {"sent": count}
     everybody = dict.fromkeys(to)
     for uin in everybody:

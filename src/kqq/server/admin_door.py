@@ -16,7 +16,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kqq.errors import AccountError, ConfigError, KQQError, StoreError, TimedOut
 from kqq.server.admin import ACTIONS, Admin, NoServer, Result, perform
@@ -151,7 +151,7 @@ class _Visitor(asyncio.Protocol):
         self._ignored = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop has one of its own
         self._transport = transport
         self._timer = self._door.admin.clock.later(
             TIME, lambda: self.refuse(f"the request did not come within {TIME:g} s")

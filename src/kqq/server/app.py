@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Self, cast
 
 from kqq import __version__
 from kqq.errors import ConfigError, StoreError
@@ -39,6 +39,7 @@ from kqq.server.presence import Presence
 from kqq.server.profiles import Profiles
 from kqq.server.repeats import Repeats
 from kqq.server.requests import Requests
+from kqq.server.rounds import Rounds
 from kqq.server.session import Sessions
 from kqq.server.store import Store
 from kqq.server.tls import context_of
@@ -99,7 +100,7 @@ class Server:
             f"another kqq serve uses {self._config.data}; stop it, or choose a folder with --data",
         )
         try:
-            self._database = Database(path)
+            self._database = Database(path, self._clock)
         except StoreError:
             self._lock.close()
             raise
@@ -134,6 +135,7 @@ class Server:
             if own is not None:
                 await own.close()
         await self._wait_for_guests()
+        self._accounts.close()
         await self._database.close()
         for door in self._doors:
             await door.wait_closed()
@@ -220,7 +222,7 @@ class Server:
         """Return what is wrong with this server, None if nothing is."""
         try:
             async with asyncio.timeout(_HEALTH_TIME):
-                await self._database.write("UPDATE account SET uin = uin WHERE uin = -1")
+                await asyncio.shield(self._database.probe())
         except TimeoutError:
             return f"the database took longer than {_HEALTH_TIME:g} s to write"
         except StoreError as error:
@@ -273,6 +275,7 @@ class Server:
             journal=Journal(
                 clock, config.attempts_kept, each=max(config.attempts_kept // _SHARE, 20)
             ),
+            rounds=Rounds(clock),
             metrics=metrics,
             doors=[],
         )  # fmt: skip
@@ -338,7 +341,7 @@ class _TurnedAway(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Close it."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop has one of its own
         transport.abort()
 
 

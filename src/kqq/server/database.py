@@ -1,11 +1,11 @@
 """SQLite: reads at once on the event loop, writes of one turn in one transaction on a thread.
 
 A write is on disk when its future is done (`synchronous=FULL`). While the writer is busy the next
-transaction gathers, so the more is written at once, the less each write costs.
+transaction gathers, so the more is written at once, the less each write costs; and rows for one
+table are put there by few statements, since each has the thread ask for the interpreter once more.
 """
 
 import asyncio
-import logging
 import os
 import queue
 import re
@@ -16,25 +16,63 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from kqq.errors import StoreError
+from kqq.server.clock import Clock, LoopClock
+from kqq.server.trouble import Trouble, todo
 
 Value = int | float | str | bytes | None
 Row = tuple[Value, ...]
 
-logger = logging.getLogger("kqq.store")
-
 _MIGRATION = re.compile(r"(\d{4})_\w+\.sql")
 _BUSY_MS = 5_000
+_LARGEST_LOG = 64 * 2**20
+"""Bytes that SQLite's log is cut back to once it has grown beyond: it does while another program
+reads for long."""
+_STATEMENTS = 256
+"""Prepared statements that are kept: about as many as there are."""
+
+
+_ROWS = 256  # of one statement
+
+
+class Table:
+    """Where rows are put, with a value for each of `columns`."""
+
+    def __init__(self, name: str, *columns: str) -> None:
+        self._start = f"INSERT INTO {name} ({', '.join(columns)}) VALUES "  # noqa: S608
+        self._row = f"({', '.join('?' for _ in columns)})"
+        self._statements: dict[int, str] = {}
+
+    def insert(self, count: int) -> str:
+        """Return the statement that puts so many rows there."""
+        if count not in self._statements:
+            self._statements[count] = self._start + ", ".join([self._row] * count)
+        return self._statements[count]
+
+
+class Written(asyncio.Future[int]):
+    """Done when something is on disk. Nobody can cancel it: it is written, whoever waits for it.
+
+    A task that is cancelled while it awaits this ends when it is done.
+    """
+
+    __slots__ = ()
+
+    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002  # asyncio names it
+        """Do nothing."""
+        return False
 
 
 @dataclass(slots=True)
 class _Write:
-    sql: str
+    what: str | Table  # SQL, or the table for a row
     values: tuple[Value, ...]
-    done: asyncio.Future[int]
-    changed: int = 0
+    done: Written
+    result: int = 0
     error: Exception | None = None
 
 
@@ -45,7 +83,7 @@ class Database:
     one, and gives to its caller what `fetch` sees only once the write is on disk.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
         """Open the file. Raises StoreError if it cannot be opened, migrated or written."""
         self._path = path
         try:
@@ -59,13 +97,17 @@ class Database:
                 raise
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"cannot use the database {path}: {error}") from error
-        self._gathering: list[_Write] = []
+        self._rows: list[_Write] = []  # they gather for the next transaction,
+        self._others: list[_Write] = []  # and come in it before these
         self._writing = False
         self._due = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._batches: queue.SimpleQueue[list[_Write] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._idle: asyncio.Future[None] | None = None
+        self._strangers: list[Callable[[], None]] = []
+        self._trouble = Trouble(path, clock or LoopClock())
+        self._foreign_version = 0
         self.batches = 0
         """Transactions of the writer so far."""
         self.writes = 0
@@ -80,6 +122,7 @@ class Database:
         except (OverflowError, UnicodeEncodeError):
             return []  # clients may name a number, or words, that SQLite cannot hold
         except sqlite3.Error as error:
+            self._trouble.failed(error, "read")
             raise StoreError(f"cannot read {self._path}: {error}") from error
 
     def execute(self, sql: str, *values: Value) -> int:
@@ -95,21 +138,36 @@ class Database:
         The future gives how many rows changed when it is on disk, or holds StoreError; an error
         nobody awaits is logged. One bad write does not take others of its transaction with it.
         """
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(target=self._run, name="kqq-writer", daemon=True)
-            self._thread.start()
-        done = self._loop.create_future()
-        self._gathering.append(_Write(sql, values, done))
-        if not self._writing and not self._due:
-            self._due = True
-            self._loop.call_soon(self._hand_over)
-        return done
+        return self._gather(self._others, sql, values)
+
+    def insert(self, table: Table, *values: Value) -> asyncio.Future[int]:
+        """Put a row into a table whose rows get ascending ids (AUTOINCREMENT); gives its id.
+
+        As `write`; but in its transaction rows are put before anything else is written.
+        """
+        return self._gather(self._rows, table, values)
+
+    def on_foreign_write(self, call: Callable[[], None]) -> None:
+        """Have `call` called when the writer sees that something else has written into the file.
+
+        It sees that with its next transaction: another process, or `execute`, has.
+        """
+        self._strangers.append(call)
+
+    def probe(self) -> asyncio.Future[int]:
+        """Write a page that says what it said before, to see whether that can be done."""
+        self.write(f"PRAGMA user_version={migrations()[-1][0]}")
+        return self.write("UPDATE account SET uin = uin WHERE uin = -1")
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether anything is being written, or waits for it."""
+        return self._writing or bool(self._rows or self._others)
 
     async def close(self) -> None:
         """Finish what is being written, then close the file."""
         if self._loop is not None:
-            while self._gathering or self._writing:
+            while self.is_writing:
                 self._idle = self._loop.create_future()
                 await self._idle
         if self._thread is not None:
@@ -118,11 +176,27 @@ class Database:
         self._reader.close()
         self._writer.close()
 
+    def _gather(
+        self, those: list[_Write], what: str | Table, values: tuple[Value, ...]
+    ) -> asyncio.Future[int]:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._thread = threading.Thread(target=self._run, name="kqq-writer", daemon=True)
+            self._thread.start()
+        done = Written(loop=self._loop)
+        those.append(_Write(what, values, done))
+        if not self._writing and not self._due:
+            self._due = True
+            self._loop.call_soon(self._hand_over)
+        return done
+
     def _hand_over(self) -> None:
         self._due = False
-        if self._gathering and not self._writing:
+        if (self._rows or self._others) and not self._writing:
             self._writing = True
-            batch, self._gathering = self._gathering, []
+            batch = self._rows + self._others
+            self._rows.clear()
+            self._others.clear()
             self._batches.put(batch)
 
     def _run(self) -> None:
@@ -139,18 +213,28 @@ class Database:
             self.batches += 1
             self.writes += len(batch)
             self.seconds += time.perf_counter() - began
-            loop.call_soon_threadsafe(self._written, batch)
+            loop.call_soon_threadsafe(self._written, batch, self._has_foreign_writes())
 
-    def _written(self, batch: list[_Write]) -> None:
+    def _has_foreign_writes(self) -> bool:
+        before = self._foreign_version
+        (self._foreign_version,) = self._writer.execute("PRAGMA data_version").fetchone()
+        return self._foreign_version != before
+
+    def _written(self, batch: list[_Write], has_foreign_writes: bool) -> None:  # noqa: FBT001
         self._writing = False
+        if has_foreign_writes:
+            for call in self._strangers:
+                call()
         for write in batch:
-            if write.done.cancelled():
-                continue
             if write.error is None:
-                write.done.set_result(write.changed)
+                write.done.set_result(write.result)
+                if write.result:  # else nothing may have been written
+                    self._trouble.worked()
             else:
-                logger.error("write failed error=%s", write.error)
-                write.done.set_exception(StoreError(f"cannot write: {write.error}"))
+                self._trouble.failed(write.error)
+                advice = todo(write.error)
+                why = f"cannot write: {write.error}" + (f"; {advice}" if advice else "")
+                write.done.set_exception(StoreError(why))
                 write.done.exception()  # logged above; whoever awaits it still gets it
         self._hand_over()
         if self._idle is not None and not self._writing:
@@ -169,10 +253,17 @@ def _create(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
+    )
     try:
         connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"journal_size_limit={_LARGEST_LOG}",
+        ):
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
         connection.close()
@@ -188,15 +279,33 @@ def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
         if len(batch) == 1:
             batch[0].error = error
             return
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            raise  # each alone would wait as long for whoever holds the lock
+        if todo(error) is not None:
+            raise  # each alone would fail as well, and might wait as long for who holds the lock
         for write in batch:
             _commit(connection, [write])
 
 
 def _run_all(connection: sqlite3.Connection, batch: list[_Write]) -> None:
-    for write in batch:
-        write.changed = connection.execute(write.sql, write.values).rowcount
+    for what, alike in groupby(batch, key=attrgetter("what")):
+        if isinstance(what, Table):
+            _insert(connection, what, list(alike))
+        else:
+            for write in alike:
+                write.result = connection.execute(what, write.values).rowcount
+
+
+def _insert(connection: sqlite3.Connection, table: Table, rows: list[_Write]) -> None:
+    """Put rows into a table, by statements of 256, 128, 64 ... rows, so that few are prepared."""
+    done = 0
+    while done < len(rows):
+        count = min(1 << (len(rows) - done).bit_length() - 1, _ROWS)
+        some = rows[done : done + count]
+        values = [value for row in some for value in row.values]
+        last = connection.execute(table.insert(count), values).lastrowid
+        assert last is not None, "an INSERT has one"
+        for id, row in enumerate(some, last - count + 1):  # noqa: A001
+            row.result = id
+        done += count
 
 
 def _transaction(connection: sqlite3.Connection, work: Callable[[], object]) -> None:

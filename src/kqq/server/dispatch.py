@@ -7,8 +7,8 @@ except where the real servers were seen to say nothing (HACK, WEI).
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine, Hashable
+from inspect import iscoroutine
 from typing import Any
 
 from kqq.errors import StoreError
@@ -40,6 +40,13 @@ _REFUSALS: dict[type[Exception], tuple[int, str]] = {
 class Budget:
     """How much nonsense a connection may say: `most` at once, one more every `refill` seconds."""
 
+    __slots__ = (
+        "_at",
+        "_left",
+        "_most",
+        "_refill",
+    )
+
     def __init__(self, most: int, refill: float, now: float) -> None:
         self._most = most
         self._refill = refill
@@ -54,49 +61,42 @@ class Budget:
         return self._left >= 0
 
 
-@dataclass(frozen=True, slots=True)
-class Dispatched:
-    """What became of a message: its answer, None for silence; and whether it was nonsense.
+def dispatch(context: Context, message: Command | Unreadable) -> tuple[Answer | None, bool]:
+    """Return the answer to what a client said, None for silence; and whether it was nonsense.
 
     Nonsense is what no working client says for long: a line that cannot be read, an unknown
     command, and without a sign-in any command but a sign-in that succeeds (the caller sees that).
     """
-
-    answer: Answer | None
-    is_nonsense: bool = False
-
-
-def dispatch(context: Context, message: Command | Unreadable) -> Dispatched:
-    """Return the answer to what a client said."""
-    metrics = context.services.metrics
+    services, session = context.services, context.session
+    metrics = services.metrics
     if isinstance(message, Unreadable):
         metrics.unreadable_lines += 1
         if message.command:
             known = REQUESTS.get(message.command.lower())
             metrics.commands[known.command if known is not None else "unknown"] += 1
-        return Dispatched(_answer_unreadable(context, message), is_nonsense=True)
-    metrics.commands[message.command] += 1
-    is_early = not is_signed_in(context, message.uin)
-    if is_early and not message.spec.before_sign_in:
+        return _answer_unreadable(context, message), True
+    spec, line = message.spec, message.line
+    metrics.commands[spec.command] += 1
+    is_early = session is None or not session.is_open or session.uin != message.uin
+    if is_early and not spec.before_sign_in:
         _note(context, message.uin, Step.EARLY, command=message.command)
         metrics.refused["not_signed_in"] += 1
-        return Dispatched(refusal(message, NOT_SIGNED_IN), is_nonsense=True)
-    repeats, line, unique = context.services.repeats, message.line, is_unique(message.seq)
-    if message.spec.once and line is not None:
-        remembered = repeats.recall(message.uin, line.text, unique=unique)
+        return refusal(message, NOT_SIGNED_IN), True
+    words = line.text if spec.once and line is not None else None
+    if words is not None:
+        unique = is_unique(message.seq)
+        remembered = services.repeats.recall(message.uin, words, unique=unique)
         if remembered is not None and not _has_failed(remembered):
-            return Dispatched(remembered)
+            return remembered, False
     try:
         answer = HANDLERS[type(message)](context, message)
     except Exception as error:  # noqa: BLE001  # one bad command must not end the connection
-        return Dispatched(refused(context, message, error), is_early)
-    if isinstance(answer, Coroutine):
-        return Dispatched(_guarded(context, message, answer))
-    if message.spec.once and line is not None and not isinstance(answer, Failure):
-        stored = answer.stored if isinstance(answer, After) else None
-        final = answer.reply if isinstance(answer, After) else None
-        repeats.remember(message.uin, line.text, answer, unique=unique, stored=stored, final=final)
-    return Dispatched(answer, is_early)
+        return refused(context, message, error), is_early
+    if iscoroutine(answer):
+        return _guarded(context, message, answer), False
+    if words is not None and not isinstance(answer, Failure):
+        services.repeats.remember(message.uin, words, answer, unique=unique)
+    return answer, is_early
 
 
 async def settled(context: Context, message: Command, answer: Answer) -> Reply:
@@ -130,11 +130,11 @@ def forgive(context: Context) -> None:
     rates.repay(key)
 
 
-def _purse(context: Context) -> tuple[Rates, str]:
+def _purse(context: Context) -> tuple[Rates, Hashable]:
     session, limits = context.session, context.services.limits
     if session is None or not session.is_open:
         return limits.strangers, address_key(context.peer.host)
-    return limits.commands, str(session.uin)
+    return limits.commands, session.uin
 
 
 def refused(context: Context, message: Command, error: Exception) -> Reply:
@@ -144,9 +144,9 @@ def refused(context: Context, message: Command, error: Exception) -> Reply:
     if found is not None:
         res, why = found
         metrics.refused[why] += 1
-        is_ours = isinstance(error, StoreError)
-        event(logger, logging.ERROR if is_ours else logging.INFO, "refused", peer=context.peer,
-              uin=message.uin, command=message.command, why=error if is_ours else why)  # fmt: skip
+        shown = error if isinstance(error, StoreError) else why  # of that the store has told
+        event(logger, logging.INFO, "refused", peer=context.peer,
+              uin=message.uin, command=message.command, why=shown)  # fmt: skip
         return refusal(message, res)
     metrics.refused["failed"] += 1
     line = show(message.line.encode()) if message.line is not None else repr(message)

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import cast
 
 from kqq.protocol import looks_like_http
 from kqq.server.clock import Timer
@@ -33,6 +34,26 @@ class Visitor(asyncio.Protocol):
     `inside` counts the connections of each address. With `tls` it must be made secure first.
     """
 
+    __slots__ = (
+        "_address",
+        "_attempt",
+        "_became",
+        "_door",
+        "_ending",
+        "_handshake",
+        "_inside",
+        "_is_inside",
+        "_is_noted",
+        "_is_over",
+        "_peer",
+        "_raw",
+        "_services",
+        "_start",
+        "_timer",
+        "_tls",
+        "_transport",
+    )
+
     def __init__(
         self,
         services: Services,
@@ -57,7 +78,7 @@ class Visitor(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or turn away an address with too many connections."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop has one of its own
         self._raw = transport
         services, config = self._services, self._services.config
         over: Over = "tcp" if self._tls is None else "tls"
@@ -124,9 +145,13 @@ class Visitor(asyncio.Protocol):
         else:
             successor = Phone(self._services, self._peer, self._attempt, self._gone)
         self._became(self, successor)
-        self._transport.set_protocol(successor)
-        successor.connection_made(self._transport)
-        successor.data_received(self._start)
+        transport, start = self._transport, self._start
+        # It lives on, to be told when the other has gone, but needs nothing of this any more.
+        self._transport = self._raw = self._timer = self._handshake = None
+        self._start = b""
+        transport.set_protocol(successor)
+        successor.connection_made(transport)
+        successor.data_received(start)
 
     async def _shake_hands(self, raw: asyncio.Transport, tls: ssl.SSLContext) -> None:
         try:

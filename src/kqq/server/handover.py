@@ -10,16 +10,20 @@ import fcntl
 import struct
 import sys
 import termios
-from collections import deque
+from bisect import bisect_right
+from operator import itemgetter
 
 
 class Handover:
     """Counts the bytes written to one connection, and remembers which message ended where."""
 
+    __slots__ = ("_ends", "_socket", "_transport", "_written")
+
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
+        self._socket = transport.get_extra_info("socket") if sys.platform == "linux" else None
         self._written = 0
-        self._ends: deque[tuple[int, int]] = deque()  # bytes written, id of the last message
+        self._ends: list[tuple[int, int]] = []  # bytes written, id of the last message
 
     @property
     def is_waiting(self) -> bool:
@@ -39,9 +43,9 @@ class Handover:
         if not self._ends:
             return None
         reached = self._written - self._transport.get_write_buffer_size() - self._unacknowledged()
-        last = None
-        while self._ends and self._ends[0][0] <= reached:
-            last = self._ends.popleft()[1]
+        count = bisect_right(self._ends, reached, key=itemgetter(0))
+        last = self._ends[count - 1][1] if count else None
+        del self._ends[:count]
         return last
 
     @property
@@ -54,8 +58,7 @@ class Handover:
         self._ends.clear()
 
     def _unacknowledged(self) -> int:
-        sock = self._transport.get_extra_info("socket")
-        if sock is None or sys.platform != "linux" or sock.fileno() < 0:
+        if self._socket is None or (file := self._socket.fileno()) < 0:
             return 0
-        (size,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
+        (size,) = struct.unpack("i", fcntl.ioctl(file, termios.TIOCOUTQ, bytes(4)))
         return int(size)

@@ -1,19 +1,26 @@
 """Messages: who may send to whom, what waits, what was delivered.
 
-Store first, then wake: a message is acknowledged when it is on disk, and a session is then told to
-look. Delivery is at least once: a crash between handing a message over and deleting it repeats the
-message, never loses it. Notices about friends wait in the same inbox, in the order of events.
+Store first, then wake: a message is acknowledged when it is on disk, and a session is then told,
+with the message, which it need not read again if it has all before. Delivery is at least once: a
+crash between handing a message over and deleting it repeats the message, never loses it. Notices
+about friends wait in the same inbox, in the order of events.
 """
 
 import asyncio
-from collections import Counter
+from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Literal
 
 from kqq.server.clock import Clock
 from kqq.server.config import Config
 from kqq.server.friends import Friends
-from kqq.server.store import Kind, Store, Stored
+from kqq.server.store import MOST_RECEIVERS, Kind, Store, Stored
+
+_COUNTED = 10_000
+"""Inboxes of which is remembered how much waits there at most."""
+_TRY_AGAIN = 5.0
+"""Seconds after which a deletion that could not be written is tried again."""
 
 
 class NotFriends(Exception):
@@ -32,8 +39,12 @@ class TextTooLong(Exception):
     """The text has more characters than a message may have."""
 
 
+_Writing = tuple[asyncio.Future[int], int, int, str, Kind]
+"""A message that is being written: the future of its id, receiver, sender, text and kind."""
+
+
 class Inbox:
-    """The messages that wait; `wake(uin)` is called when there is something to take.
+    """The messages that wait; `wake(uin, message)` is called for each that can be taken.
 
     `counted("stored", n)` and `counted("delivered", n)` are called when so many more were.
     """
@@ -43,7 +54,7 @@ class Inbox:
         store: Store,
         friends: Friends,
         clock: Clock,
-        wake: Callable[[int], None],
+        wake: Callable[[int, Stored], None],
         config: Config,
         *,
         counted: Callable[[Literal["stored", "delivered"], int], None] = lambda _, __: None,
@@ -54,10 +65,13 @@ class Inbox:
         self._wake = wake
         self._config = config
         self._counted = counted
+        self._writing: deque[_Writing] = deque()
+        self._at_most: dict[int, int] = {}  # how much waits in an inbox, or did until lately
+        store.on_foreign_write(self._at_most.clear)
         # Until a deletion is on disk the store still shows what was delivered.
         self._delivered: dict[int, int] = {}
-        # What is being written counts as well, or a sender could fill an inbox beyond its limit.
-        self._writing: Counter[int] = Counter()
+        self._deleting: dict[int, int] = {}  # what of that is being written
+        self._undeleted: dict[int, int] = {}  # and what is not yet
 
     def send(self, sender: int, to: int, text: str) -> asyncio.Future[int]:
         """Store a message and return a future that is done when it is on disk.
@@ -85,24 +99,42 @@ class Inbox:
         if not is_owed:
             self.check_room(to)
         stored = self._store.add_message(sender, to, text, self._clock.date(), kind)
-        self._writing[to] += 1
-
-        def written(done: asyncio.Future[int]) -> None:
-            self._writing[to] -= 1
-            if not self._writing[to]:
-                del self._writing[to]
-            if not done.cancelled() and done.exception() is None:
-                self._counted("stored", 1)
-                self._wake(to)
-
-        stored.add_done_callback(written)
+        if to in self._at_most:
+            self._at_most[to] += 1
+        if not self._writing:
+            stored.add_done_callback(self._written)
+        self._writing.append((stored, to, sender, text, kind))
         return stored
+
+    def announce(self, sender: int, text: str) -> asyncio.Future[int]:
+        """Store a message for everybody who is not suspended and has room; gives how many are.
+
+        Nobody is woken: who is signed in is for the caller to know.
+        """
+
+        def announced(done: asyncio.Future[int]) -> None:
+            self._at_most.clear()
+            if done.exception() is None:
+                self._counted("stored", done.result())
+
+        most = self._config.inbox_limit
+        sent = self._store.announce(sender, text, self._clock.date(), most)
+        sent.add_done_callback(announced)
+        return sent
 
     def check_room(self, to: int) -> None:
         """Raise InboxFull if the inbox of `to` cannot take one more."""
         most = self._config.inbox_limit
-        if self._store.count_messages(to, most) + self._writing[to] >= most:
-            raise InboxFull
+        if self._at_most.get(to, most) >= most:  # else there is room, and nobody need count
+            # What is being written counts as well, or a sender could fill it beyond its limit.
+            coming = sum(receiver == to for _, receiver, *_ in self._writing)
+            count = self._store.count_messages(to, most) + coming
+            self._at_most.pop(to, None)
+            self._at_most[to] = count
+            if len(self._at_most) > _COUNTED:
+                del self._at_most[next(iter(self._at_most))]
+            if count >= most:
+                raise InboxFull
 
     def start(self, uin: int) -> int:
         """Return the id after which a new session of `uin` begins to take."""
@@ -115,22 +147,41 @@ class Inbox:
     def delivered(self, uin: int, last: int) -> None:
         """Delete what was handed over: all up to the id `last`.
 
-        While a deletion is being written, all that arrives waits for one more.
+        While a deletion is being written, all that arrives waits for the next.
         """
-        before = self._delivered.get(uin, 0)
-        if last > before:
-            self._delivered[uin] = last
-            if not before:
-                self._delete(uin, last)
+        if last > self._delivered.get(uin, 0):
+            self._delivered[uin] = self._undeleted[uin] = last
+            if not self._deleting:
+                self._delete()
 
-    def _delete(self, uin: int, last: int) -> None:
-        def deleted(done: asyncio.Future[int]) -> None:
-            is_done = not done.cancelled() and done.exception() is None
-            if is_done:
-                self._counted("delivered", done.result())
-            if is_done and self._delivered[uin] > last:
-                self._delete(uin, self._delivered[uin])
-            else:
+    def _written(self, _: asyncio.Future[int]) -> None:
+        """Tell of all that is on disk; one transaction writes many."""
+        count, writing = 0, self._writing
+        while writing and writing[0][0].done():
+            stored, to, sender, text, kind = writing.popleft()
+            if stored.exception() is None:
+                count += 1
+                self._wake(to, Stored(stored.result(), sender, text, kind))
+        self._counted("stored", count)
+        if writing:
+            writing[0][0].add_done_callback(self._written)
+
+    def _delete(self) -> None:
+        self._deleting = dict(islice(self._undeleted.items(), MOST_RECEIVERS))
+        for uin in self._deleting:
+            del self._undeleted[uin]
+        self._store.delete_messages(self._deleting).add_done_callback(self._deleted)
+
+    def _deleted(self, done: asyncio.Future[int]) -> None:
+        if done.exception() is not None:
+            # They stay delivered: who signs in meanwhile is not shown them again.
+            self._undeleted = self._deleting | self._undeleted
+            self._clock.later(_TRY_AGAIN, self._delete)
+            return
+        self._counted("delivered", done.result())
+        for uin, last in self._deleting.items():
+            if self._delivered[uin] == last:
                 del self._delivered[uin]
-
-        self._store.delete_messages(uin, last).add_done_callback(deleted)
+        self._deleting = {}
+        if self._undeleted:
+            self._delete()

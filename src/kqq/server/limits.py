@@ -6,7 +6,7 @@ forgotten for it is forgiven.
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from itertools import islice
@@ -54,16 +54,16 @@ class Rates:
         self._burst = burst
         self._most = most
         # Tokens missing, and when they were: what is not here is full.
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def has(self, key: str, count: float = 1) -> bool:
+    def has(self, key: Hashable, count: float = 1) -> bool:
         """Return whether there are `count` tokens, and take none."""
         return self._missing(key, self._clock.now()) + count <= self._burst() + _CRUMB
 
-    def spend(self, key: str, count: float = 1) -> bool:
+    def spend(self, key: Hashable, count: float = 1) -> bool:
         """Take `count` tokens and return True; if there are not so many, take none."""
         now = self._clock.now()
         missing = self._missing(key, now) + count
@@ -72,7 +72,7 @@ class Rates:
         self._keep(key, missing, now)
         return True
 
-    def owe(self, key: str, count: float = 1) -> float:
+    def owe(self, key: Hashable, count: float = 1) -> float:
         """Take `count` tokens, there or not; return the seconds until none is owed, mostly 0.0.
 
         With a rate of 0 what is owed stays owed: infinity.
@@ -82,11 +82,11 @@ class Rates:
         self._keep(key, missing, now)
         return self._seconds(missing)
 
-    def debt(self, key: str) -> float:
+    def debt(self, key: Hashable) -> float:
         """Return the seconds until none is owed, and take none."""
         return self._seconds(self._missing(key, self._clock.now()))
 
-    def repay(self, key: str, count: float = 1) -> None:
+    def repay(self, key: Hashable, count: float = 1) -> None:
         """Give back tokens that were spent in vain."""
         now = self._clock.now()
         missing = self._missing(key, now) - count
@@ -95,7 +95,7 @@ class Rates:
         else:
             self._buckets.pop(key, None)
 
-    def _missing(self, key: str, now: float) -> float:
+    def _missing(self, key: Hashable, now: float) -> float:
         bucket = self._buckets.get(key)
         if bucket is None:
             return 0.0
@@ -111,7 +111,7 @@ class Rates:
         rate = self._rate()
         return owed / rate if rate > 0.0 else math.inf
 
-    def _keep(self, key: str, missing: float, now: float) -> None:
+    def _keep(self, key: Hashable, missing: float, now: float) -> None:
         buckets = self._buckets
         if key in buckets:
             buckets.move_to_end(key)

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import logging
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from kqq.errors import ConfigError
 from kqq.protocol.post import HttpRequest, PostReader, http_response
@@ -100,7 +101,7 @@ class _Visitor(asyncio.Protocol):
         self._ignored = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop has one of its own
         self._transport = transport
         self._timer = self._door.clock.later(TIME, self._too_late)
         if not self._door.came(self):

@@ -7,23 +7,20 @@ the first, or a breath has passed. Who pipelines reads streams, and gets all tha
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 from kqq.server.clock import Clock, Timer
 from kqq.server.config import Config
 from kqq.server.handover import Handover
+from kqq.server.rounds import Rounds
 
 _LOOK = 0.005
 """Seconds after which to look whether a line was acknowledged; each further look waits twice as
 long, since thousands of clients far away may be waited for at once."""
 
 
-class _Said(NamedTuple):
-    data: bytes
-    last: int | None
-    is_push: bool
+_Said = tuple[bytes, int | None, bool]
+"""A line, the id of the message that ends with it, and whether it is a push."""
 
 
 class Outgoing:
@@ -36,11 +33,32 @@ class Outgoing:
     come to the client in one piece with what is written behind it.
     """
 
+    __slots__ = (
+        "_clock",
+        "_config",
+        "_emptied",
+        "_handed_over",
+        "_is_paused",
+        "_joining",
+        "_last",
+        "_look",
+        "_quiet_until",
+        "_rounds",
+        "_timer",
+        "_transport",
+        "_waiting",
+        "handover",
+        "old_habits",
+        "pipelines",
+    )
+
     def __init__(
         self,
         transport: asyncio.Transport,
         clock: Clock,
+        rounds: Rounds,
         config: Config,
+        *,
         emptied: Callable[[], None],
         handed_over: Callable[[], None],
     ) -> None:
@@ -49,10 +67,11 @@ class Outgoing:
         self.handover = Handover(transport)
         self._transport = transport
         self._clock = clock
+        self._rounds = rounds
         self._config = config
         self._emptied = emptied
         self._handed_over = handed_over
-        self._waiting: deque[_Said] = deque()
+        self._waiting: list[_Said] = []
         self._last: bool | None = None  # whether a push was said last, None since the client spoke
         self._quiet_until = 0.0
         self._look = _LOOK
@@ -75,16 +94,16 @@ class Outgoing:
             self._last = is_push
             self._write(data, last)
             return
-        said = _Said(data, last, is_push)
+        said = data, last, is_push
         if self.old_habits and not is_push and last is None:
-            replies = (at for at, other in enumerate(self._waiting, 1) if not other.is_push)
+            replies = (at for at, (_, _, pushes) in enumerate(self._waiting, 1) if not pushes)
             self._waiting.insert(max(replies, default=0), said)
         else:
             self._waiting.append(said)
         if self.pipelines:
             if not self._joining:
                 self._joining = True
-                asyncio.get_running_loop().call_soon(self._join)
+                self._rounds.soon(self._join)
         else:
             self._await()
 
@@ -114,9 +133,9 @@ class Outgoing:
         """
         if self.pipelines:
             self._write_all()
-        for said in self._waiting:
-            if not said.is_push:
-                self._write(said.data, said.last)
+        for data, last, is_push in self._waiting:
+            if not is_push:
+                self._write(data, last)
         self.forget()
 
     def forget(self) -> None:
@@ -126,8 +145,7 @@ class Outgoing:
 
     def disown(self) -> None:
         """Their session is over: drop the pushes, and note no more which messages arrive."""
-        replies = (said for said in self._waiting if not said.is_push)
-        self._waiting = deque(said._replace(last=None) for said in replies)
+        self._waiting = [(data, None, False) for data, _, is_push in self._waiting if not is_push]
         self.handover.forget()
 
     def _join(self) -> None:
@@ -139,10 +157,9 @@ class Outgoing:
         had = bool(self._waiting)
         if self.pipelines and not self._is_paused:
             self._write_all()
-        while self._waiting and self._may_write(is_push=self._waiting[0].is_push):
-            said = self._waiting.popleft()
-            self._last = said.is_push
-            self._write(said.data, said.last)
+        while self._waiting and self._may_write(is_push=self._waiting[0][2]):
+            data, last, self._last = self._waiting.pop(0)
+            self._write(data, last)
         if self._waiting:
             self._await()
         elif had:
@@ -179,11 +196,10 @@ class Outgoing:
 
     def _write_all(self) -> None:
         if self._waiting:
-            ids = [said.last for said in self._waiting if said.last is not None]
-            joined = b"".join([said.data for said in self._waiting])
-            self._last = self._waiting[-1].is_push
+            lines, ids, kinds = zip(*self._waiting, strict=True)
+            self._last = kinds[-1]
             self._waiting.clear()
-            self._write(joined, ids[-1] if ids else None)
+            self._write(b"".join(lines), next((last for last in reversed(ids) if last), None))
 
     def _write(self, data: bytes, last: int | None) -> None:
         if self._transport.is_closing():

@@ -6,10 +6,9 @@ not read what it is sent, is no longer read until that changes, and is cut off i
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import Any
+from inspect import iscoroutine
+from typing import Any, cast
 
 from kqq.errors import LocalProtocolError
 from kqq.protocol import (
@@ -17,8 +16,6 @@ from kqq.protocol import (
     Command,
     Connection,
     Event,
-    Message,
-    Push,
     Reply,
     Role,
     Unreadable,
@@ -30,7 +27,7 @@ from kqq.server.handlers import After, Context, Peer, Services, Taken, push
 from kqq.server.journal import Attempt, Step
 from kqq.server.logs import event
 from kqq.server.outgoing import Outgoing
-from kqq.server.session import Item, Session, StatusChange
+from kqq.server.session import Item, Session
 from kqq.server.store import Stored
 
 logger = logging.getLogger("kqq.phones")
@@ -41,24 +38,48 @@ _NOISE = 2
 """Fragments without a line that a piece may hold for nothing: the prefixes of ZNQQ and QQBot."""
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A reply in its turn.
-
-    `stored` is what must be on disk first, `greets` the session that may be pushed to after it,
-    `items` what it carries: no push may be said before them.
-    """
-
-    message: Command | Unreadable
-    reply: Reply
-    stored: asyncio.Future[int] | None = None
-    greets: Session | None = None
-    items: tuple[Item, ...] = field(default=())
-    is_awaited: bool = False
+_Pending = tuple[
+    Command | Unreadable, Reply, asyncio.Future[int] | None, Session | None, tuple[Item, ...]
+]
+"""What was said and the reply to it, in its turn; what must be on disk first; the session that may
+be pushed to after it; and what it carries: no push may be said before that."""
 
 
 class Phone(asyncio.Protocol):
     """One connection. `gone(phone)` is called when it is over."""
+
+    __slots__ = (
+        "_awaited",
+        "_busy",
+        "_came",
+        "_carrying",
+        "_clock",
+        "_config",
+        "_connection",
+        "_context",
+        "_ending",
+        "_events",
+        "_gone",
+        "_greeted",
+        "_handover",
+        "_is_full",
+        "_is_reading",
+        "_lingers",
+        "_looking",
+        "_metrics",
+        "_nonsense",
+        "_outgoing",
+        "_pumping",
+        "_replies",
+        "_rounds",
+        "_services",
+        "_sign_in",
+        "_slowed",
+        "_statuses",
+        "_transport",
+        "_unread",
+        "_working",
+    )
 
     def __init__(
         self, services: Services, peer: Peer, attempt: Attempt, gone: Callable[["Phone"], None]
@@ -68,15 +89,17 @@ class Phone(asyncio.Protocol):
         self._clock = services.clock
         self._gone = gone
         self._context = Context(services, peer, attempt, self.wake, self._ended)
-        self._came: deque[bytes] = deque()  # not read yet; b"" is the end
-        self._events: deque[Event] = deque()
-        self._replies: deque[_Pending] = deque()
+        self._rounds = services.rounds
+        self._metrics = services.metrics
+        self._came: list[bytes] = []  # not read yet; b"" is the end
+        self._events: list[Event] = []  # not handled yet, the next is the last
+        self._replies: list[_Pending] = []
+        self._awaited: asyncio.Future[int] | None = None  # what the first of them waits for
         self._ending: str | None = None  # the reason, once nothing more will be read
         self._lingers = False  # it ends only once what was pushed has arrived
         self._busy: asyncio.Task[None] | None = None
         self._working = False  # a turn of work is due
         self._pumping = False  # a look for pushes is due
-        self._marking = False  # a look for what has arrived is due
         self._carrying = 0  # replies that wait and carry what pushes must come after
         self._is_full = False  # the client leaves bytes unread
         self._is_reading = True
@@ -91,12 +114,17 @@ class Phone(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop has one of its own
         self._transport = transport
         transport.set_write_buffer_limits(high=0)  # so that an empty buffer is told at once
         self._connection = Connection(Role.SERVER)
         self._outgoing = Outgoing(
-            transport, self._clock, self._config, self._emptied, self._mark_soon
+            transport,
+            self._clock,
+            self._rounds,
+            self._config,
+            emptied=self._emptied,
+            handed_over=self._mark_later,
         )
         self._handover = self._outgoing.handover
         self._nonsense = Budget(
@@ -108,7 +136,7 @@ class Phone(asyncio.Protocol):
         """Take what came and work on it."""
         self._mark_delivered()  # what a client sends acknowledges what it got before
         if self._ending is None:
-            self._services.metrics.bytes_in += len(data)
+            self._metrics.bytes_in += len(data)
             self._outgoing.heard()
             self._came += (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
             self._work()
@@ -170,7 +198,7 @@ class Phone(asyncio.Protocol):
         """Look for pushes soon."""
         if not self._pumping and self._ending is None:
             self._pumping = True
-            asyncio.get_running_loop().call_soon(self._pump)
+            self._rounds.soon(self._pump)
 
     def close(self, reason: str) -> None:
         """Close in good order: once what was accepted is answered, and what was pushed arrived."""
@@ -202,7 +230,7 @@ class Phone(asyncio.Protocol):
         for _ in range(self._config.turn_limit):
             if self._is_stopped() or not (self._events or self._read_piece()):
                 break
-            self._handle(self._events.popleft())
+            self._handle(self._events.pop())
         if (self._events or self._came) and not self._is_stopped():
             self._work_soon()
         self._choose_reading()
@@ -210,7 +238,7 @@ class Phone(asyncio.Protocol):
     def _work_soon(self) -> None:
         if not self._working:
             self._working = True
-            asyncio.get_running_loop().call_soon(self._work_again)
+            self._rounds.soon(self._work_again)
 
     def _work_again(self) -> None:
         self._working = False
@@ -220,8 +248,8 @@ class Phone(asyncio.Protocol):
         """Read one piece of what came; return whether there is something to handle."""
         if self._came:
             now = self._clock.now()
-            events = self._connection.receive(self._came.popleft(), now)
-            self._events += events
+            events = self._connection.receive(self._came.pop(0), now)
+            self._events = events[::-1]
             self._outgoing.pipelines = self._connection.pipelines
             self._outgoing.old_habits = self._connection.old_habits
             if self._connection.noise > len(events) + _NOISE and not self._nonsense.spend(now):
@@ -235,34 +263,36 @@ class Phone(asyncio.Protocol):
         return is_held or waiting or self._ending is not None
 
     def _handle(self, occurred: Event) -> None:
-        if isinstance(occurred, Closed):
-            if occurred.error is not None:
-                self._refuse_more(str(occurred.error))
-            else:
-                self._finish(_BY_CLIENT)
+        if not isinstance(occurred, (Command, Unreadable)):
+            assert isinstance(occurred, Closed)
+            self._end_of_lines(occurred)
             return
-        assert isinstance(occurred, Command | Unreadable)
-        dispatched = dispatch(self._context, occurred)
+        answer, is_nonsense = dispatch(self._context, occurred)
         if (wait := slow_down(self._context)) > 0:
             self._slowed = self._clock.later(wait, self._go_on)
-        answer = dispatched.answer
-        if dispatched.is_nonsense and not self._nonsense.spend(self._clock.now()):
+        if is_nonsense and not self._nonsense.spend(self._clock.now()):
             self._refuse_more("too many lines that cannot be read or need a sign-in")
-        elif isinstance(answer, Coroutine):
+        elif isinstance(answer, After):
+            self._replies.append((occurred, answer.reply, answer.stored, None, ()))
+            if len(self._replies) == 1:
+                self._flush()
+        elif iscoroutine(answer):
             assert isinstance(occurred, Command)
             self._busy = asyncio.get_running_loop().create_task(self._wait(occurred, answer))
-        elif isinstance(answer, After):
-            assert isinstance(occurred, Command)
-            self._replies.append(_Pending(occurred, answer.reply, answer.stored))
-            self._flush()
         elif isinstance(answer, Taken):
-            self._replies.append(_Pending(occurred, answer.reply, items=answer.items))
+            self._replies.append((occurred, answer.reply, None, None, answer.items))
             self._carrying += 1
             self._flush()
-        elif answer is not None and self._replies:  # it waits behind those, in order
-            self._replies.append(_Pending(occurred, answer))
-        elif answer is not None:
+        elif isinstance(answer, Reply) and self._replies:  # it waits behind those, in order
+            self._replies.append((occurred, answer, None, None, ()))
+        elif isinstance(answer, Reply):
             self._reply(occurred, answer)
+
+    def _end_of_lines(self, closed: Closed) -> None:
+        if closed.error is not None:
+            self._refuse_more(str(closed.error))
+        else:
+            self._finish(_BY_CLIENT)
 
     def _go_on(self) -> None:
         self._slowed = None
@@ -272,62 +302,66 @@ class Phone(asyncio.Protocol):
         reply = await answer
         self._busy = None
         greets = isinstance(reply, SignInReply) and reply.result == 0
+        if greets and self._context.session is not None:
+            self._context.session.settle = self._mark_delivered
+            if self._sign_in is not None:  # a thousand timers would take a quarter of a megabyte
+                self._sign_in.cancel()
+                self._sign_in = None
         if not greets and not self._nonsense.spend(self._clock.now()):
             self._refuse_more("too many sign-ins that failed")
             return
-        self._replies.append(
-            _Pending(message, reply, greets=self._context.session if greets else None)
-        )
+        self._replies.append((message, reply, None, self._context.session if greets else None, ()))
         self._flush()
         self._work()
 
     def _flush(self) -> None:
         """Say the replies whose turn has come."""
         while self._replies and not self._is_full:
-            first = self._replies[0]
-            reply = first.reply
-            if first.stored is not None:
-                if not first.stored.done():
-                    self._await_stored(first, first.stored)
+            message, reply, stored, greets, items = self._replies[0]
+            if stored is not None:
+                if not stored.done():
+                    self._await_stored(stored)
                     break
-                error = first.stored.exception()
-                if isinstance(error, Exception) and isinstance(first.message, Command):
-                    reply = refused(self._context, first.message, error)
-            self._replies.popleft()
-            self._reply(first.message, reply, first.items)
-            if first.items:
+                error = stored.exception()
+                if isinstance(error, Exception) and isinstance(message, Command):
+                    reply = refused(self._context, message, error)
+            del self._replies[0]
+            self._reply(message, reply, items)
+            if items:
                 self._carrying -= 1
                 self.wake()
-            if first.greets is not None:
-                if self._greeted is not None and self._greeted.uin != first.greets.uin:
+            if greets is not None:
+                if self._greeted is not None and self._greeted.uin != greets.uin:
                     self._outgoing.disown()
-                self._greeted = first.greets
+                self._greeted = greets
                 self.wake()
         if not self._is_reading:  # so many may have waited that no more were taken
             self._work_soon()
         if self._ending is not None and not self._replies:
             self._close()
 
-    def _await_stored(self, first: _Pending, stored: asyncio.Future[int]) -> None:
+    def _await_stored(self, stored: asyncio.Future[int]) -> None:
         """Go on when the first is on disk; one transaction writes many, so that is enough."""
-        if not first.is_awaited:
-            first.is_awaited = True
-            stored.add_done_callback(lambda _: self._flush())
+        if stored is not self._awaited:
+            self._awaited = stored
+            stored.add_done_callback(self._stored)
+
+    def _stored(self, _: asyncio.Future[int]) -> None:
+        self._awaited = None
+        self._flush()
 
     def _reply(
         self, message: Command | Unreadable, reply: Reply, items: tuple[Item, ...] = ()
     ) -> None:
+        now = self._clock.now()
         try:
-            self._say(reply, items)
+            data = self._connection.send(reply, now)
         except LocalProtocolError as error:  # nothing that was accepted should come to this
             assert isinstance(message, Command)
-            self._say(refused(self._context, message, error))
-
-    def _say(self, message: Message, items: tuple[Item, ...] = ()) -> None:
-        data = self._connection.send(message, self._clock.now())
-        self._services.metrics.bytes_out += len(data)
+            data, items = self._connection.send(refused(self._context, message, error), now), ()
         ids = [item.id for item in items if isinstance(item, Stored)]
-        self._outgoing.say(data, ids[-1] if ids else None, is_push=isinstance(message, Push))
+        self._metrics.bytes_out += len(data)
+        self._outgoing.say(data, ids[-1] if ids else None)
 
     def _emptied(self) -> None:
         """All that was to say is written: go on with what waited for it."""
@@ -349,32 +383,35 @@ class Phone(asyncio.Protocol):
             return  # it is woken again when that is written
         # Who needs a breath between lines gets the statuses that are true by then.
         most = 1 if self._connection.old_habits else self._config.take_limit
-        items = self._services.sessions.take(session, most)
+        items, uin, now = (
+            self._services.sessions.take(session, most),
+            session.uin,
+            self._clock.now(),
+        )
         for item in items:
-            self._statuses += isinstance(item, StatusChange)
+            last = item.id if isinstance(item, Stored) else None
+            self._statuses += last is None
             try:
-                self._say(push(item, self._statuses, session.uin), (item,))
+                data = self._connection.send(push(item, self._statuses, uin), now)
             except LocalProtocolError as error:
                 # Nothing that was accepted should come to this; if it does, the rest goes out.
                 event(logger, logging.ERROR, "cannot be pushed", error=error,
                       peer=self._context.peer)  # fmt: skip
-        self._services.metrics.pushes += len(items)
+            else:
+                self._metrics.bytes_out += len(data)
+                self._outgoing.say(data, last, is_push=True)
+        self._metrics.pushes += len(items)
         if len(items) == most:
             self.wake()
 
-    def _mark_soon(self) -> None:
-        """Look once for all messages that are written in this turn."""
-        if not self._marking:
-            self._marking = True
-            asyncio.get_running_loop().call_soon(self._mark)
-
-    def _mark(self) -> None:
-        self._marking = False
-        self._mark_delivered()
+    def _mark_later(self) -> None:
+        """Look once for all that is pushed within a moment; nothing waits for it."""
+        if self._looking is None:
+            self._looking = self._clock.later(self._config.arrival_time, self._look_again)
 
     def _mark_delivered(self) -> None:
         """Say what has arrived, unless the session has ended; look again for what has not."""
-        if not self._handover.is_waiting or self._transport.is_closing():
+        if not self._handover.is_waiting or self._context.is_closed or self._transport.is_closing():
             return  # what was written to a connection that broke is still to be delivered
         last = self._handover.arrived()
         session, greeted = self._context.session, self._greeted
@@ -382,8 +419,8 @@ class Phone(asyncio.Protocol):
         is_theirs = session is not None and greeted is not None and session.uin == greeted.uin
         if last is not None and session is not None and is_theirs and session.is_open:
             self._services.sessions.arrived(session, last)
-        if self._handover.is_waiting and self._looking is None:
-            self._looking = self._clock.later(self._config.arrival_time, self._look_again)
+        if self._handover.is_waiting:
+            self._mark_later()
 
     def _look_again(self) -> None:
         self._looking = None

@@ -9,16 +9,17 @@ lines are remembered for minutes, apart from others, and of each account only so
 nobody can have the answers of all others forgotten.
 """
 
-import asyncio
 import hashlib
 import re
-from collections import OrderedDict, deque
-from typing import Generic, NamedTuple, TypeVar
+from collections import OrderedDict
+from typing import Generic, TypeVar
 
 from kqq.server.clock import Clock
 from kqq.server.config import Config
 
 Answer = TypeVar("Answer")
+_Key = tuple[int, str] | bytes
+_SHORT = 256
 _KEPT = 5_000
 """Answers remembered; when more come within the time, the oldest is forgotten."""
 _KEPT_UNIQUE = 50_000
@@ -38,13 +39,6 @@ def is_unique(seq: str) -> bool:
     return len(seq) == _UNIQUE_DIGITS
 
 
-class _Awaited(NamedTuple, Generic[Answer]):
-    key: bytes
-    answer: Answer
-    stored: asyncio.Future[int]
-    final: Answer
-
-
 class Repeats(Generic[Answer]):
     """The answers of the last seconds, and of the last minutes where numbers are used once.
 
@@ -54,91 +48,72 @@ class Repeats(Generic[Answer]):
     def __init__(self, clock: Clock, config: Config) -> None:
         self._clock = clock
         self._config = config
-        # Apart, since Python's collector looks through what holds other things, but not through
-        # floats and bytes, and there may be thousands.
-        self._answers: dict[bytes, Answer] = {}
-        self._until: OrderedDict[bytes, float] = OrderedDict()
-        self._unique: OrderedDict[int, OrderedDict[bytes, float]] = OrderedDict()  # by account
-        self._awaited: deque[_Awaited[Answer]] = deque()
-        self._asked: tuple[int, str, bool, bytes] = (0, "", False, b"")
+        # Two halves, each forgotten as a whole, since there is one answer for each message: what
+        # came since a moment, and what came before it.
+        self._new: dict[_Key, tuple[float, Answer]] = {}
+        self._old: dict[_Key, tuple[float, Answer]] = {}
+        self._turn = 0.0
+        self._unique: OrderedDict[int, OrderedDict[_Key, tuple[float, Answer]]] = OrderedDict()
+        self._unique_count = 0  # in all accounts, by which they are kept
 
     def recall(self, uin: int, line: str, *, unique: bool = False) -> Answer | None:
         """Return what this line of `uin` was answered a moment ago, None if it is a new one."""
         key = _key(uin, line, unique)
-        self._asked = (uin, line, unique, key)
-        kept = self._unique.get(uin) if unique else self._until
-        until = kept.get(key) if kept is not None else None
-        if until is None or until <= self._clock.now():
+        if unique:
+            found = self._unique[uin].get(key) if uin in self._unique else None
+        else:
+            found = self._new.get(key) or self._old.get(key)
+        if found is None or found[0] <= self._clock.now():
             return None
-        return self._answers[key]
+        return found[1]
 
-    def remember(
-        self,
-        uin: int,
-        line: str,
-        answer: Answer,
-        *,
-        unique: bool = False,
-        stored: asyncio.Future[int] | None = None,
-        final: Answer | None = None,
-    ) -> None:
+    def remember(self, uin: int, line: str, answer: Answer, *, unique: bool = False) -> None:
         """Keep an answer for `repeat_time`, or `repeat_time_unique` where the number is used once.
 
-        Once `stored` is done, `final` takes its place.
+        One that waits for the disk is kept as it is; once it is written, it need not wait.
         """
-        asked = self._asked
-        is_asked = asked[1] is line and asked[0] == uin and asked[2] == unique
-        key = asked[3] if is_asked else _key(uin, line, unique)
-        now = self._clock.now()
-        self._answers[key] = answer
+        key, now = _key(uin, line, unique), self._clock.now()
         if unique:
-            kept = self._unique.setdefault(uin, OrderedDict())
-            self._unique.move_to_end(uin)
-            kept.pop(key, None)
-            kept[key] = now + self._config.repeat_time_unique
-            self._drop(kept, now, _OF_ONE)
-        else:
-            self._until.pop(key, None)
-            self._until[key] = now + self._config.repeat_time
-        if stored is not None and final is not None:
-            self._awaited.append(_Awaited(key, answer, stored, final))
-        self._forget(now)
+            self._remember_unique(uin, key, answer, now)
+            return
+        if now >= self._turn or len(self._new) >= _KEPT // 2:
+            self._turn = now + self._config.repeat_time
+            self._old, self._new = self._new, {}
+        self._new[key] = now + self._config.repeat_time, answer
 
-    def _forget(self, now: float) -> None:
-        """Let go of what is too old or too much, and of writes that are done."""
-        while self._awaited and self._awaited[0].stored.done():
-            key, answer, stored, final = self._awaited.popleft()
-            is_written = not stored.cancelled() and stored.exception() is None
-            if is_written and self._answers.get(key) is answer:  # it may be a later one by now
-                self._answers[key] = final
-        self._drop(self._until, now, _KEPT)
+    def _remember_unique(self, uin: int, key: _Key, answer: Answer, now: float) -> None:
+        kept = self._unique.setdefault(uin, OrderedDict())
+        self._unique.move_to_end(uin)
+        self._unique_count -= kept.pop(key, None) is not None
+        kept[key] = now + self._config.repeat_time_unique, answer
+        self._unique_count += 1
+        self._drop(kept, now, _OF_ONE)
         while self._unique:
-            uin, kept = next(iter(self._unique.items()))
-            if kept and next(reversed(kept.values())) > now and self._unique_count <= _KEPT_UNIQUE:
+            first, kept = next(iter(self._unique.items()))
+            last = next(reversed(kept.values()))[0] if kept else now
+            if last > now and self._unique_count <= _KEPT_UNIQUE:
                 break
-            self._drop(kept, now, 0)
-            del self._unique[uin]
+            self._unique_count -= len(kept)
+            del self._unique[first]
 
-    def _drop(self, kept: OrderedDict[bytes, float], now: float, most: int) -> None:
+    def _drop(self, kept: OrderedDict[_Key, tuple[float, Answer]], now: float, most: int) -> None:
         """Forget what is too old, and the oldest of what is more than `most`."""
         while kept:
-            oldest, until = next(iter(kept.items()))
+            until, _ = next(iter(kept.values()))
             if len(kept) <= most and until > now:
                 break
-            del kept[oldest]
-            del self._answers[oldest]
-
-    @property
-    def _unique_count(self) -> int:
-        return len(self._answers) - len(self._until)
+            kept.popitem(last=False)
+            self._unique_count -= 1
 
     def __len__(self) -> int:
-        return len(self._answers)
+        return len(self._new) + len(self._old) + self._unique_count
 
 
-def _key(uin: int, line: str, unique: bool) -> bytes:  # noqa: FBT001  # as its callers have it
-    """Return what stands for a line: some are long, and texts need not be kept."""
+def _key(uin: int, line: str, unique: bool) -> _Key:  # noqa: FBT001  # as its callers have it
+    """Return what stands for a line: itself if it is short; long ones would fill the memory."""
     if unique:
         line = _CON.sub("", line, count=1)
+    if len(line) <= _SHORT:
+        return uin, line
     data = f"{uin} {line}".encode("utf-8", "surrogateescape")
     return hashlib.blake2b(data, digest_size=16).digest()

@@ -1,7 +1,9 @@
 """Sessions: somebody signed in is a place in an inbox, not a socket.
 
-A session holds no queue: messages wait in the store, and of each friend only the latest status is
-told. So a slow reader costs nothing, and what a lost connection had taken is still there.
+A session holds no queue to speak of: messages wait in the store, and of each friend only the latest
+status is told. So a slow reader costs nothing, and what a lost connection had taken is still there.
+Who has taken all there is, on TCP, is given the next few messages as they come, and the store need
+not be read.
 
 On TCP a session lives as long as its connection. Over HTTP there is no connection to live by: it is
 found by the address it was opened from and its number (HACK), and ends after a time of silence.
@@ -11,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import NamedTuple
 
 from kqq.server.clock import Clock, Timer
 from kqq.server.config import Config
@@ -20,8 +23,7 @@ from kqq.server.presence import Presence, Status
 from kqq.server.store import Stored
 
 
-@dataclass(frozen=True, slots=True)
-class StatusChange:
+class StatusChange(NamedTuple):
     """Something to tell: `uin` is now seen as `status`."""
 
     uin: int
@@ -37,6 +39,8 @@ confirmed it has not: somebody's own may use the time as the `SEQ` of its sign-i
 nothing, ever."""
 PATIENT_TIME = 600.0
 """The same of a client that has confirmed something: it will again, unless something is wrong."""
+_FRESH = 100
+"""Messages that a session holds at most; more are read from the store."""
 _EARLIER = 32
 """Requests over HTTP whose numbers are known again; more are not on their way at once."""
 
@@ -78,9 +82,9 @@ class Session:
 
     `wake` is called when there may be something to take, `ended` once, with the reason in words,
     when the session ends. `place` is where its requests come from over HTTP, None on TCP. `cursor`
-    is the id of the last message taken; `stale` are the friends whose status this session has not
-    been told, in the order in which they changed. `peer`, `attempt` and `began` are for the
-    operator.
+    is the id of the last message taken; `fresh` are the messages that came since, None where the
+    store must be read for them; `stale` are the friends whose status this session has not been
+    told, in the order in which they changed. `peer`, `attempt` and `began` are for the operator.
     """
 
     uin: int
@@ -92,10 +96,11 @@ class Session:
     attempt: Attempt | None = None
     began: float = 0.0
     heard: float = 0.0
+    fresh: list[Stored] | None = None
     stale: dict[int, Status] = field(default_factory=dict)
     settle: Callable[[], None] | None = None
-    """Over HTTP: have what the last answer brought be marked as delivered, or given back. It is
-    called before more is taken, and before the session ends for good."""
+    """Have what has arrived be marked as delivered, and over HTTP the rest of the last answer given
+    back. It is called before more is asked for, and before the session ends for good."""
     fetched: Fetched = field(default_factory=Fetched)
     """Over HTTP, what the last answer brought, where requests have numbers that are used once."""
     unconfirmed: Unconfirmed | None = None
@@ -196,10 +201,18 @@ class Sessions:
             self._end(session, reason)
             self._presence.leave(session.uin)
 
-    def wake(self, uin: int) -> None:
-        """Tell the session of `uin`, if there is one, that there may be something to take."""
+    def wake(self, uin: int, message: Stored | None = None) -> None:
+        """Tell the session of `uin`, if there is one, that there is something to take.
+
+        It is `message`, stored just now after all that were told of before; None if it must look.
+        """
         session = self._of.get(uin)
         if session is not None:
+            fresh = session.fresh
+            if message is None or (fresh is not None and len(fresh) >= _FRESH):
+                session.fresh = None
+            elif fresh is not None and message.id > session.cursor:  # else it was read already
+                fresh.append(message)
             session.wake()
 
     def tell(self, uin: int, about: int, status: Status) -> None:
@@ -218,14 +231,23 @@ class Sessions:
         """Return at most `most` things to tell, statuses first, then messages, oldest first."""
         stored: list[Stored] = []
         if len(session.stale) < most:
-            room = most - len(session.stale)
-            after = max(session.cursor, self._inbox.start(session.uin))  # given back, and arrived
-            stored = self._inbox.waiting(session.uin, after, room)
+            stored = self._messages(session, most - len(session.stale))
         changed = list(islice(session.stale, most))
         items: list[Item] = [StatusChange(uin, session.stale.pop(uin)) for uin in changed]
         if stored:
             session.cursor = stored[-1].id
         return items + stored
+
+    def _messages(self, session: Session, most: int) -> list[Stored]:
+        fresh = session.fresh
+        if fresh is not None:
+            session.fresh = fresh[most:]
+            return fresh[:most]
+        after = max(session.cursor, self._inbox.start(session.uin))  # given back, and arrived
+        stored = self._inbox.waiting(session.uin, after, most)
+        if len(stored) < most and session.place is None:
+            session.fresh = []
+        return stored
 
     def give_back(self, session: Session, items: Sequence[Item]) -> None:
         """Say that `items`, taken by this session before, did not reach the client.
@@ -235,6 +257,7 @@ class Sessions:
         for item in items:
             if isinstance(item, Stored):
                 session.cursor = min(session.cursor, item.id - 1)
+                session.fresh = None
             elif item.uin not in session.stale:
                 session.stale[item.uin] = self._presence.seen_by(session.uin, item.uin)
 

@@ -5,12 +5,14 @@ Statements that are written in one turn of the event loop are one transaction.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from functools import cache
+from itertools import chain
+from typing import Any, NamedTuple
 
-from kqq.server.database import Database
+from kqq.server.database import Database, Table
 
 _ACCOUNT = "uin, nick, face, proof, who_may_add, who_may_write, suspended, last_seen"
 _ADD_ACCOUNT = (
@@ -23,6 +25,12 @@ _REGISTER_ACCOUNT = (
     " (SELECT 1 FROM invitation WHERE proof = ? AND uses > 0 AND expires > ?)"
     " ON CONFLICT DO NOTHING"
 )
+_MESSAGES = Table("message", "receiver", "sender", "kind", "text", "sent")
+MOST_RECEIVERS = 512
+"""Of how many people the messages that arrived are deleted by one statement."""
+_NOBODY = (0, 0)
+_PAIRS = 65_536
+"""Pairs of people of whom it is remembered that they are friends; they take some MB."""
 _ADD_FRIENDS = "INSERT INTO friend (uin, other) VALUES (?, ?), (?, ?) ON CONFLICT DO NOTHING"
 SETTABLE = ("nick", "face", "proof", "who_may_add", "who_may_write", "suspended", "last_seen")
 """Columns of an account that can be changed."""
@@ -58,8 +66,7 @@ class Account:
         return f"Account(uin={self.uin}, nick={self.nick!r}, face={self.face})"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A message, or a notice about friends, that waits."""
 
     id: int
@@ -101,6 +108,14 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Asked for with each message. What is on disk is the truth, so all are forgotten when
+        # friends part there.
+        self._friends: set[tuple[int, int]] = set()
+        database.on_foreign_write(self._friends.clear)
+
+    def on_foreign_write(self, call: Callable[[], None]) -> None:
+        """Have `call` called when something else than this has written into the database."""
+        self._database.on_foreign_write(call)
 
     # --- accounts
 
@@ -156,7 +171,7 @@ class Store:
 
     def delete_account(self, uin: int) -> asyncio.Future[int]:
         """Delete an account and all that belongs to it; messages it has sent stay."""
-        return self._database.write("DELETE FROM account WHERE uin = ?", uin)
+        return self._parting(self._database.write("DELETE FROM account WHERE uin = ?", uin))
 
     # --- profiles
 
@@ -208,30 +223,42 @@ class Store:
 
     def delete_friends(self, one: int, other: int) -> asyncio.Future[int]:
         """Store that these two are no friends; gives 0 if they were none."""
-        return self._database.write(
-            "DELETE FROM friend WHERE (uin = ? AND other = ?) OR (uin = ? AND other = ?)",
-            one,
-            other,
-            other,
-            one,
+        return self._parting(
+            self._database.write(
+                "DELETE FROM friend WHERE (uin = ? AND other = ?) OR (uin = ? AND other = ?)",
+                one,
+                other,
+                other,
+                one,
+            )
         )
 
     def are_friends(self, one: int, other: int) -> bool:
         """Return whether these two are friends."""
-        return bool(
-            self._database.fetch("SELECT 1 FROM friend WHERE uin = ? AND other = ?", one, other)
-        )
+        pair = one, other
+        if pair in self._friends:
+            return True
+        found = self._database.fetch("SELECT 1 FROM friend WHERE uin = ? AND other = ?", *pair)
+        if found:
+            if len(self._friends) >= _PAIRS:
+                self._friends.clear()
+            self._friends.add(pair)
+        return bool(found)
 
-    def friends(self, uin: int) -> list[int]:
-        """Return the numbers of all friends."""
-        rows = self._database.fetch("SELECT other FROM friend WHERE uin = ? ORDER BY other", uin)
-        return [int(row[0]) for row in rows]  # type: ignore[arg-type]
+    def friends(self, uin: int, after: int = 0) -> list[int]:
+        """Return the numbers of all friends, or of those above `after`, in order."""
+        rows = self._database.fetch(
+            "SELECT other FROM friend WHERE uin = ? AND other > ? ORDER BY other", uin, after
+        )
+        return [row[0] for row in rows]  # type: ignore[misc]
 
     def friends_page(self, uin: int, offset: int, most: int) -> list[tuple[int, str, int]]:
         """Return (number, nick, face) of at most `most` friends in order, after `offset` others."""
+        # Within, so that the accounts of those others are not looked up.
         return self._database.fetch(  # type: ignore[return-value]
-            "SELECT account.uin, nick, face FROM friend JOIN account ON account.uin = other"
-            " WHERE friend.uin = ? ORDER BY other LIMIT ? OFFSET ?",
+            "SELECT account.uin, nick, face FROM"
+            " (SELECT other FROM friend WHERE uin = ? ORDER BY other LIMIT ? OFFSET ?)"
+            " JOIN account ON account.uin = other ORDER BY other",
             uin,
             most,
             offset,
@@ -246,6 +273,12 @@ class Store:
             number,
             most,
         )
+
+    def people(self, uins: Sequence[int]) -> list[tuple[int, str, int]]:
+        """Return (number, nick, face) of some accounts, in order of number."""
+        places = ", ".join("?" for _ in uins)
+        sql = f"SELECT uin, nick, face FROM account WHERE uin IN ({places}) ORDER BY uin"  # noqa: S608
+        return self._database.fetch(sql, *uins)  # type: ignore[return-value]
 
     # --- friend requests
 
@@ -298,15 +331,12 @@ class Store:
     def add_message(
         self, sender: int, receiver: int, text: str, sent: float, kind: Kind = Kind.MESSAGE
     ) -> asyncio.Future[int]:
-        """Store a message; it is on disk when the future is done."""
-        return self._database.write(
-            "INSERT INTO message (receiver, sender, kind, text, sent) VALUES (?, ?, ?, ?, ?)",
-            receiver,
-            sender,
-            kind.value,
-            text.encode("utf-8", "surrogateescape"),
-            sent,
-        )
+        """Store a message; it is on disk when the future is done, which gives its id.
+
+        Ids ascend in the order of these calls.
+        """
+        data = text.encode("utf-8", "surrogateescape")
+        return self._database.insert(_MESSAGES, receiver, sender, kind.value, data, sent)
 
     def announce(self, sender: int, text: str, sent: float, most: int) -> asyncio.Future[int]:
         """Store a message for everybody who is not suspended and has fewer than `most` waiting.
@@ -348,11 +378,12 @@ class Store:
         )
         return int(rows[0][0])  # type: ignore[arg-type]
 
-    def delete_messages(self, receiver: int, last: int) -> asyncio.Future[int]:
-        """Delete what was delivered: all up to the id `last`."""
-        return self._database.write(
-            "DELETE FROM message WHERE receiver = ? AND id <= ?", receiver, last
-        )
+    def delete_messages(self, arrived: Mapping[int, int]) -> asyncio.Future[int]:
+        """Delete what was delivered: of each of at most MOST_RECEIVERS all up to this id."""
+        assert 0 < len(arrived) <= MOST_RECEIVERS
+        room = 1 << (len(arrived) - 1).bit_length()  # else each number would be a new statement
+        pairs = [*arrived.items(), *[_NOBODY] * (room - len(arrived))]
+        return self._database.write(_deletion(room), *chain.from_iterable(pairs))
 
     # --- devices
 
@@ -434,9 +465,26 @@ class Store:
         )
         return done
 
-    def delete_invitations(self, now: float) -> asyncio.Future[int]:
-        """Delete the invitations that are used up or have expired."""
-        return self._database.write("DELETE FROM invitation WHERE uses <= 0 OR expires <= ?", now)
+    def delete_invitations(self) -> asyncio.Future[int]:
+        """Delete the invitations that are used up.
+
+        Those that have expired stay: the date may be wrong for a while.
+        """
+        return self._database.write("DELETE FROM invitation WHERE uses <= 0")
+
+    def _parting(self, done: asyncio.Future[int]) -> asyncio.Future[int]:
+        done.add_done_callback(lambda _: self._friends.clear())
+        return done
+
+
+@cache
+def _deletion(count: int) -> str:
+    """Return the statement that deletes what arrived at so many people."""
+    return (
+        "DELETE FROM message WHERE id IN (SELECT message.id"  # noqa: S608
+        f" FROM (VALUES {', '.join(['(?, ?)'] * count)}) CROSS JOIN message"
+        " ON receiver = column1 AND message.id <= column2)"
+    )
 
 
 def _account_row(account: Account, created: float) -> tuple[Any, ...]:

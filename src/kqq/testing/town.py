@@ -390,7 +390,7 @@ class Town:
         if self._server is None:
             return False
         database, checks = self._server._database, self._server._checks  # noqa: SLF001
-        return bool(database._writing or database._gathering or checks.waiting)  # noqa: SLF001
+        return bool(database.is_writing or checks.waiting)
 
     async def _leave(self) -> None:
         try:

@@ -8,7 +8,7 @@ loop, it is a coroutine.
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from kqq.protocol import Command, Reply, failure
 from kqq.protocol import Status as WireStatus
@@ -26,6 +26,7 @@ from kqq.server.presence import Presence, Status
 from kqq.server.profiles import Profiles
 from kqq.server.repeats import Repeats
 from kqq.server.requests import Requests
+from kqq.server.rounds import Rounds
 from kqq.server.session import Item, Session, Sessions
 from kqq.server.store import Store
 
@@ -68,6 +69,7 @@ class Services:
     repeats: "Repeats[Answer]"
     limits: Limits
     journal: Journal
+    rounds: Rounds
     metrics: Metrics
     doors: list[Listen]  # those that are open, with their real ports
     redirectors: list[Listen] = field(default_factory=list)  # the same of those that send elsewhere
@@ -112,7 +114,7 @@ class Context:
         return self.peer.place if self.peer.over == "http" else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class After:
     """A reply that is given once `stored` is done."""
 
@@ -120,8 +122,7 @@ class After:
     stored: asyncio.Future[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A reply that carries `items`, taken by `session`; they are delivered when it has arrived."""
 
     reply: Reply

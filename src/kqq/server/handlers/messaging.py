@@ -37,7 +37,7 @@ _FIRST_NUMBER = 1_000_000_000
 def clt_msg(context: Context, message: CltMsg) -> Answer:
     """Store a message for a friend; `RES=0` says that it is on disk."""
     services = context.services
-    if not services.limits.messages.spend(str(message.uin)):
+    if not services.limits.messages.spend(message.uin):
         services.metrics.refused["messages_rate"] += 1
         return refusal(message)
     stored = services.inbox.send(message.uin, message.to, message.text)
@@ -100,7 +100,7 @@ def push(item: Item, count: int, uin: int) -> Push:
     if isinstance(item, StatusChange):
         return UpdateStat(seq=str(count), uin=uin, status=on_wire(item.status), number=item.uin)
     seq = str(_FIRST_NUMBER + item.id % _FIRST_NUMBER)
-    return ServerMsg(seq=seq, uin=uin, type=_type(item), sender=item.sender, text=item.text)
+    return ServerMsg(seq=seq, uin=uin, type=_TYPES[item.kind], sender=item.sender, text=item.text)
 
 
 def _id_of(seq: str, taken: int) -> int:

@@ -1,0 +1,61 @@
+"""What is due in the next turn of the loop."""
+
+import asyncio
+import logging
+
+import pytest
+
+from kqq.server.rounds import Rounds
+from stage import ManualClock
+
+
+async def test_all_is_called_in_order_in_the_next_turn() -> None:
+    """Not at once; and what becomes due meanwhile is of the turn after."""
+    rounds, called = Rounds(ManualClock()), list[str]()
+
+    def first() -> None:
+        called.append("a")
+        rounds.soon(lambda: called.append("c"))
+
+    rounds.soon(first)
+    rounds.soon(lambda: called.append("b"))
+    assert called == []
+    await asyncio.sleep(0)
+    assert called == ["a", "b"]
+    await asyncio.sleep(0)
+    assert called == ["a", "b", "c"]
+
+
+async def test_nobody_is_held_up_for_long() -> None:
+    """After a few milliseconds the rest waits for the next turn, and others come first."""
+    clock, called = ManualClock(), list[int]()
+    rounds = Rounds(clock)
+
+    def work(number: int) -> None:
+        called.append(number)
+        clock.advance(0.0015)
+
+    for number in range(7):
+        rounds.soon(lambda number=number: work(number))  # type: ignore[misc]
+    turns = []
+    while len(called) < 7:
+        await asyncio.sleep(0)
+        turns.append(len(called))
+    assert turns == [3, 6, 7]
+
+
+async def test_one_that_fails_takes_nobody_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    """The loop tells of it, and the rest is called."""
+    rounds, called = Rounds(ManualClock()), list[str]()
+
+    def fail() -> None:
+        raise ValueError("for a test")
+
+    rounds.soon(lambda: called.append("a"))
+    rounds.soon(fail)
+    rounds.soon(lambda: called.append("b"))
+    with caplog.at_level(logging.CRITICAL, "asyncio"):
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: called.append("told"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert called == ["a", "told", "b"]
