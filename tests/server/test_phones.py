@@ -271,7 +271,7 @@ async def test_message_is_delivered_once_and_deleted(stage: Stage) -> None:
             await juliet.say(sign_in_line(JULIET))  # on the same connection, any time
     await stage.idle()
     assert texts(juliet.waiting()) == [str(n) for n in range(1, 31)]
-    await stage.advance(stage.config.arrival_time)
+    await stage.advance(2 * stage.config.arrival_time)
     assert stage.store.count_messages(JULIET, 9) == 0
     await stage.restart()
     assert texts((await stage.sign_in(JULIET)).waiting()) == []
@@ -291,7 +291,7 @@ async def test_unread_message_is_delivered_again(stage: Stage) -> None:
     again = await stage.sign_in(JULIET)
     assert texts(again.waiting()) == [str(n) for n in range(1, 31)]
     await stage.idle()
-    await stage.advance(stage.config.arrival_time)
+    await stage.advance(2 * stage.config.arrival_time)
     assert stage.store.count_messages(JULIET, 99) == 0
 
 
@@ -343,7 +343,7 @@ async def test_unread_message_goes_to_the_later_session(stage: Stage) -> None:
     newer.link.start_reading()
     await stage.idle()
     assert texts(newer.waiting()) == ["1", "2"]
-    await stage.advance(stage.config.arrival_time)
+    await stage.advance(2 * stage.config.arrival_time)
     assert stage.store.count_messages(JULIET, 9) == 0
 
 
@@ -380,7 +380,7 @@ async def test_breath(stage: Stage, line: str) -> None:
     await romeo.say(message(4))
     await stage.idle()
     assert texts(juliet.waiting()) == ["4"]
-    await stage.advance(stage.config.arrival_time)
+    await stage.advance(2 * stage.config.arrival_time)
     # Who leaves while a push is held back loses nothing.
     await romeo.say(message(5))
     await stage.idle()
@@ -489,7 +489,7 @@ async def test_pushes_wait_for_an_answer_with_messages(tmp_path: Path, breaks: b
             assert seqs(lines) == [2, 3, FIRST + 1]
             assert lines[1].endswith("&MG=one,")
             assert texts(lines) == ["two"]
-        await stage.advance(stage.config.arrival_time)
+        await stage.advance(2 * stage.config.arrival_time)
         assert stage.store.count_messages(JULIET, 9) == 0
 
 
@@ -511,7 +511,7 @@ async def test_pushes_that_wait_end_with_their_session(stage: Stage, line: str) 
     await stage.idle()
     assert texts((await stage.sign_in(JULIET)).waiting()) == ["2"]
     await stage.idle()
-    await stage.advance(stage.config.arrival_time)
+    await stage.advance(2 * stage.config.arrival_time)
     assert stage.store.count_messages(JULIET, 9) == 0
 
 
@@ -1006,7 +1006,7 @@ async def test_signing_in_again_on_the_same_connection_repeats_nothing(stage: St
     lines = juliet.waiting()
     assert sum("CMD=Server_Msg" in line for line in lines) == 5
     assert sum("CMD=Login" in line for line in lines) == 1
-    await stage.advance(stage.config.arrival_time)
+    await stage.advance(2 * stage.config.arrival_time)
     await stage.idle()
     assert stage.store.count_messages(JULIET, 9) == 0
 

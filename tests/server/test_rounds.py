@@ -59,3 +59,39 @@ async def test_one_that_fails_takes_nobody_with_it(caplog: pytest.LogCaptureFixt
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     assert called == ["a", "told", "b"]
+
+
+async def test_what_is_later_comes_together() -> None:
+    """After the pause, within five milliseconds; one timer serves what comes at about one time."""
+    clock, called = ManualClock(), list[str]()
+    rounds = Rounds(clock, lambda: 0.05)
+    rounds.later(lambda: called.append("a"))
+    rounds.later(lambda: called.append("b"))
+    assert clock.due == 1
+    clock.advance(0.03)
+    rounds.later(lambda: called.append("c"))
+    assert clock.due == 2
+    clock.advance(0.0195)
+    assert called == []
+    clock.advance(0.006)
+    assert called == ["a", "b"]
+    clock.advance(0.03)
+    assert called == ["a", "b", "c"]
+    assert clock.due == 0
+
+
+async def test_thousands_that_come_later_hold_up_nobody() -> None:
+    """Those that are too many for one turn come in the next."""
+    clock, called = ManualClock(), list[int]()
+    rounds = Rounds(clock, lambda: 0.0)
+
+    def work(number: int) -> None:
+        called.append(number)
+        clock.advance(0.0015)
+
+    for number in range(5):
+        rounds.later(lambda number=number: work(number))  # type: ignore[misc]
+    clock.advance(0.01)
+    assert len(called) == 3
+    await asyncio.sleep(0)
+    assert called == [0, 1, 2, 3, 4]

@@ -17,14 +17,27 @@ static int64_t heard_at;
 static const char CONFIRM[] = "<iq type='get' id='confirm' to='localhost'>"
                               "<ping xmlns='urn:xmpp:ping'/></iq>";
 
+/* Two lines in one write say that a client reads a stream, so it may be sent all that is due in one
+ * write, too. Senders with a window say so anyway; old phones that only read never did. */
+static void say_two_lines(struct person *p)
+{
+    prepare_command(p, "Query_Stat2&CM=2&UN=0", "");
+    write_command(p);
+    write_command(p);
+    flush(p);
+}
+
 void choose_pairs(int count)
 {
     if (2 * count > crowd)
         count = crowd / 2;
     pairs = count;
     due = realloc(due, count * sizeof *due);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         prepare_message(&people[i], count + i);
+        if (protocol == KQQ && people[count + i].is_in)
+            say_two_lines(&people[count + i]);
+    }
     printf("{\"pairs\":%d}\n", count);
 }
 

@@ -234,7 +234,8 @@ class Server:
         limits = self._limits()
         sessions = Sessions(clock, config)
         friends = Friends(store)
-        presence = Presence(friends, sessions.tell)
+        rounds = Rounds(clock, lambda: config.arrival_time)
+        presence = Presence(friends, sessions.tell, rounds.soon)
         metrics = Metrics(clock, __version__)
         inbox = Inbox(store, friends, clock, sessions.wake, config, counted=metrics.count_messages)
         sessions.serve(inbox, presence)
@@ -275,7 +276,7 @@ class Server:
             journal=Journal(
                 clock, config.attempts_kept, each=max(config.attempts_kept // _SHARE, 20)
             ),
-            rounds=Rounds(clock),
+            rounds=rounds,
             metrics=metrics,
             doors=[],
         )  # fmt: skip

@@ -32,6 +32,9 @@ _BUSY_MS = 5_000
 _LARGEST_LOG = 64 * 2**20
 """Bytes that SQLite's log is cut back to once it has grown beyond: it does while another program
 reads for long."""
+_ALONG = 0.005
+"""Seconds that what nobody waits for waits for other writes."""
+_FOREIGN_EVERY = 0.5  # seconds
 _STATEMENTS = 256
 """Prepared statements that are kept: about as many as there are."""
 
@@ -100,7 +103,7 @@ class Database:
         self._rows: list[_Write] = []  # they gather for the next transaction,
         self._others: list[_Write] = []  # and come in it before these
         self._writing = False
-        self._due = False
+        self._is_urgent = False  # of what gathers, something is
         self._loop: asyncio.AbstractEventLoop | None = None
         self._batches: queue.SimpleQueue[list[_Write] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -108,6 +111,7 @@ class Database:
         self._strangers: list[Callable[[], None]] = []
         self._trouble = Trouble(path, clock or LoopClock())
         self._foreign_version = 0
+        self._look_for_them = 0.0
         self.batches = 0
         """Transactions of the writer so far."""
         self.writes = 0
@@ -140,6 +144,13 @@ class Database:
         """
         return self._gather(self._others, sql, values)
 
+    def write_along(self, sql: str, *values: Value) -> asyncio.Future[int]:
+        """Write with the next transaction there is, or some milliseconds later; else as `write`.
+
+        It is for what nobody waits for: a transaction of its own would hold up what comes next.
+        """
+        return self._gather(self._others, sql, values, is_urgent=False)
+
     def insert(self, table: Table, *values: Value) -> asyncio.Future[int]:
         """Put a row into a table whose rows get ascending ids (AUTOINCREMENT); gives its id.
 
@@ -150,7 +161,8 @@ class Database:
     def on_foreign_write(self, call: Callable[[], None]) -> None:
         """Have `call` called when the writer sees that something else has written into the file.
 
-        It sees that with its next transaction: another process, or `execute`, has.
+        It looks with a transaction, every half second at most. Another process, or `execute`, may
+        have.
         """
         self._strangers.append(call)
 
@@ -168,6 +180,7 @@ class Database:
         """Finish what is being written, then close the file."""
         if self._loop is not None:
             while self.is_writing:
+                self._hand_over_now()
                 self._idle = self._loop.create_future()
                 await self._idle
         if self._thread is not None:
@@ -177,7 +190,12 @@ class Database:
         self._writer.close()
 
     def _gather(
-        self, those: list[_Write], what: str | Table, values: tuple[Value, ...]
+        self,
+        those: list[_Write],
+        what: str | Table,
+        values: tuple[Value, ...],
+        *,
+        is_urgent: bool = True,
     ) -> asyncio.Future[int]:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -185,15 +203,22 @@ class Database:
             self._thread.start()
         done = Written(loop=self._loop)
         those.append(_Write(what, values, done))
-        if not self._writing and not self._due:
-            self._due = True
-            self._loop.call_soon(self._hand_over)
+        if not is_urgent:
+            self._loop.call_later(_ALONG, self._hand_over_now)
+        elif not self._is_urgent:
+            self._is_urgent = True
+            if not self._writing:
+                self._loop.call_soon(self._hand_over)
         return done
 
+    def _hand_over_now(self) -> None:
+        """Have what waits be the next, with no more waiting for others."""
+        self._is_urgent = bool(self._rows or self._others)
+        self._hand_over()
+
     def _hand_over(self) -> None:
-        self._due = False
         if (self._rows or self._others) and not self._writing:
-            self._writing = True
+            self._writing, self._is_urgent = True, False
             batch = self._rows + self._others
             self._rows.clear()
             self._others.clear()
@@ -213,9 +238,12 @@ class Database:
             self.batches += 1
             self.writes += len(batch)
             self.seconds += time.perf_counter() - began
-            loop.call_soon_threadsafe(self._written, batch, self._has_foreign_writes())
+            loop.call_soon_threadsafe(self._written, batch, self._has_foreign_writes(began))
 
-    def _has_foreign_writes(self) -> bool:
+    def _has_foreign_writes(self, now: float) -> bool:
+        if now < self._look_for_them:
+            return False
+        self._look_for_them = now + _FOREIGN_EVERY
         before = self._foreign_version
         (self._foreign_version,) = self._writer.execute("PRAGMA data_version").fetchone()
         return self._foreign_version != before
@@ -236,7 +264,8 @@ class Database:
                 why = f"cannot write: {write.error}" + (f"; {advice}" if advice else "")
                 write.done.set_exception(StoreError(why))
                 write.done.exception()  # logged above; whoever awaits it still gets it
-        self._hand_over()
+        if self._is_urgent:
+            self._hand_over()
         if self._idle is not None and not self._writing:
             self._idle.set_result(None)
             self._idle = None
@@ -274,7 +303,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
     """Write all in one transaction; if one fails, each in its own, so that only it fails."""
     try:
-        _transaction(connection, lambda: _run_all(connection, batch))
+        if len(batch) == 1:
+            _run_all(connection, batch)  # a statement alone is a transaction
+        else:
+            _transaction(connection, lambda: _run_all(connection, batch))
     except Exception as error:
         if len(batch) == 1:
             batch[0].error = error

@@ -7,7 +7,7 @@ except where the real servers were seen to say nothing (HACK, WEI).
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Hashable
+from collections.abc import Coroutine
 from inspect import iscoroutine
 from typing import Any
 
@@ -18,7 +18,7 @@ from kqq.server.handlers import HANDLERS, After, Answer, Context, Taken, passwor
 from kqq.server.handlers.base import NO_SUCH_NUMBER, NOT_SIGNED_IN, REFUSED
 from kqq.server.inbox import InboxFull, NoSuchReceiver, NotFriends, TextTooLong
 from kqq.server.journal import Step
-from kqq.server.limits import Rates, address_key
+from kqq.server.limits import address_key
 from kqq.server.logs import event
 from kqq.server.repeats import is_unique
 from kqq.server.requests import NotAsked, RequestRefused
@@ -120,21 +120,19 @@ def is_signed_in(context: Context, uin: int) -> bool:
 
 def slow_down(context: Context) -> float:
     """Spend one command; return the seconds to wait before it may be handled, 0.0 for none."""
-    rates, key = _purse(context)
-    return rates.owe(key)
+    session, limits = context.session, context.services.limits
+    if session is not None and session.is_open:
+        return limits.commands.owe(session.uin)
+    return limits.strangers.owe(address_key(context.peer.host))
 
 
 def forgive(context: Context) -> None:
     """Take back what `slow_down` has spent for a command that was not handled after all."""
-    rates, key = _purse(context)
-    rates.repay(key)
-
-
-def _purse(context: Context) -> tuple[Rates, Hashable]:
     session, limits = context.session, context.services.limits
-    if session is None or not session.is_open:
-        return limits.strangers, address_key(context.peer.host)
-    return limits.commands, session.uin
+    if session is not None and session.is_open:
+        limits.commands.repay(session.uin)
+    else:
+        limits.strangers.repay(address_key(context.peer.host))
 
 
 def refused(context: Context, message: Command, error: Exception) -> Reply:

@@ -72,6 +72,7 @@ class Inbox:
         self._delivered: dict[int, int] = {}
         self._deleting: dict[int, int] = {}  # what of that is being written
         self._undeleted: dict[int, int] = {}  # and what is not yet
+        self._has_failed = False  # it will be tried again
 
     def send(self, sender: int, to: int, text: str) -> asyncio.Future[int]:
         """Store a message and return a future that is done when it is on disk.
@@ -151,7 +152,7 @@ class Inbox:
         """
         if last > self._delivered.get(uin, 0):
             self._delivered[uin] = self._undeleted[uin] = last
-            if not self._deleting:
+            if not (self._deleting or self._has_failed):
                 self._delete()
 
     def _written(self, _: asyncio.Future[int]) -> None:
@@ -175,8 +176,9 @@ class Inbox:
     def _deleted(self, done: asyncio.Future[int]) -> None:
         if done.exception() is not None:
             # They stay delivered: who signs in meanwhile is not shown them again.
-            self._undeleted = self._deleting | self._undeleted
-            self._clock.later(_TRY_AGAIN, self._delete)
+            self._undeleted, self._deleting = self._deleting | self._undeleted, {}
+            self._has_failed = True
+            self._clock.later(_TRY_AGAIN, self._try_again)
             return
         self._counted("delivered", done.result())
         for uin, last in self._deleting.items():
@@ -185,3 +187,7 @@ class Inbox:
         self._deleting = {}
         if self._undeleted:
             self._delete()
+
+    def _try_again(self) -> None:
+        self._has_failed = False
+        self._delete()

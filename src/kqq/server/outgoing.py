@@ -150,7 +150,11 @@ class Outgoing:
 
     def _join(self) -> None:
         self._joining = False
-        self._release()
+        if self.pipelines and not self._is_paused and self._timer is None:
+            self._write_all()
+            self._emptied()
+        else:
+            self._release()
 
     def _release(self) -> None:
         """Write what may be written now, and see to the rest later."""
@@ -196,10 +200,13 @@ class Outgoing:
 
     def _write_all(self) -> None:
         if self._waiting:
-            lines, ids, kinds = zip(*self._waiting, strict=True)
-            self._last = kinds[-1]
+            data, last, self._last = self._waiting[-1]
+            if len(self._waiting) > 1:
+                data = b"".join([line for line, _, _ in self._waiting])
+                ids = [last for _, last, _ in self._waiting if last is not None]
+                last = ids[-1] if ids else None
             self._waiting.clear()
-            self._write(b"".join(lines), next((last for last in reversed(ids) if last), None))
+            self._write(data, last)
 
     def _write(self, data: bytes, last: int | None) -> None:
         if self._transport.is_closing():

@@ -108,7 +108,7 @@ class Phone(asyncio.Protocol):
         self._slowed: Timer | None = None  # it has said more than it may for now
         self._greeted: Session | None = None  # pushes begin after its sign-in was answered
         self._statuses = 0  # pushed so far
-        self._looking: Timer | None = None  # whether messages have arrived
+        self._looking = False  # whether messages have arrived, later
 
     # --- what asyncio calls
 
@@ -138,7 +138,10 @@ class Phone(asyncio.Protocol):
         if self._ending is None:
             self._metrics.bytes_in += len(data)
             self._outgoing.heard()
-            self._came += (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
+            if len(data) <= _PIECE:
+                self._came.append(data)
+            else:
+                self._came += (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
             self._work()
 
     def eof_received(self) -> bool:
@@ -181,7 +184,7 @@ class Phone(asyncio.Protocol):
                     reason=reason)  # fmt: skip
         if self._busy is not None:
             self._busy.cancel()  # nobody waits for the password check any more
-        for timer in (self._unread, self._sign_in, self._slowed, self._looking):
+        for timer in (self._unread, self._sign_in, self._slowed):
             if timer is not None:
                 timer.cancel()
         self._outgoing.forget()
@@ -228,7 +231,7 @@ class Phone(asyncio.Protocol):
         if self._working:
             return
         for _ in range(self._config.turn_limit):
-            if self._is_stopped() or not (self._events or self._read_piece()):
+            if self._is_stopped() or not (self._events or (self._came and self._read_piece())):
                 break
             self._handle(self._events.pop())
         if (self._events or self._came) and not self._is_stopped():
@@ -246,14 +249,13 @@ class Phone(asyncio.Protocol):
 
     def _read_piece(self) -> bool:
         """Read one piece of what came; return whether there is something to handle."""
-        if self._came:
-            now = self._clock.now()
-            events = self._connection.receive(self._came.pop(0), now)
-            self._events = events[::-1]
-            self._outgoing.pipelines = self._connection.pipelines
-            self._outgoing.old_habits = self._connection.old_habits
-            if self._connection.noise > len(events) + _NOISE and not self._nonsense.spend(now):
-                self._refuse_more("too many empty lines")
+        now, connection = self._clock.now(), self._connection
+        events = connection.receive(self._came.pop(0), now)
+        self._events = events[::-1]
+        self._outgoing.pipelines = connection.pipelines
+        self._outgoing.old_habits = connection.old_habits
+        if connection.noise > len(events) + _NOISE and not self._nonsense.spend(now):
+            self._refuse_more("too many empty lines")
         return bool(self._events)
 
     def _is_stopped(self) -> bool:
@@ -365,7 +367,8 @@ class Phone(asyncio.Protocol):
 
     def _emptied(self) -> None:
         """All that was to say is written: go on with what waited for it."""
-        self.wake()
+        if self._greeted is not None and self._greeted.may_have_more:
+            self.wake()
         if not self._is_reading:
             self._work_soon()
 
@@ -406,8 +409,9 @@ class Phone(asyncio.Protocol):
 
     def _mark_later(self) -> None:
         """Look once for all that is pushed within a moment; nothing waits for it."""
-        if self._looking is None:
-            self._looking = self._clock.later(self._config.arrival_time, self._look_again)
+        if not self._looking:
+            self._looking = True
+            self._rounds.later(self._look_again)
 
     def _mark_delivered(self) -> None:
         """Say what has arrived, unless the session has ended; look again for what has not."""
@@ -423,7 +427,9 @@ class Phone(asyncio.Protocol):
             self._mark_later()
 
     def _look_again(self) -> None:
-        self._looking = None
+        self._looking = False
+        if self._context.is_closed:
+            return
         self._mark_delivered()
         if self._lingers and not self._replies:
             self._close()
@@ -472,7 +478,7 @@ class Phone(asyncio.Protocol):
 
     def _choose_reading(self) -> None:
         """Read the client only while what it sent before is being handled."""
-        wanted = not (self._is_stopped() or self._came or self._events)
+        wanted = not (self._came or self._events or self._is_stopped())
         if self._ending is not None or wanted == self._is_reading:
             return
         self._is_reading = wanted

@@ -6,8 +6,12 @@ only if it can be seen.
 
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 
 from kqq.server.friends import Friends
+
+_AT_ONCE = 500
+"""Friends that are told in one go."""
 
 
 class Status(Enum):
@@ -33,12 +37,20 @@ Tell = Callable[[int, int, Status], None]
 class Presence:
     """The statuses of all who are signed in.
 
-    `tell(friend, about, status)` is called for each change that `friend` must learn.
+    `tell(friend, about, status)` is called for each change that `friend` must learn. Who has
+    thousands of friends has some hundreds told at once, and the others by and by: `soon(call)` says
+    when.
     """
 
-    def __init__(self, friends: Friends, tell: Tell) -> None:
+    def __init__(
+        self,
+        friends: Friends,
+        tell: Tell,
+        soon: Callable[[Callable[[], None]], None] = lambda call: call(),
+    ) -> None:
         self._friends = friends
         self._tell = tell
+        self._soon = soon
         self._statuses: dict[int, Status] = {}
 
     def seen(self, uin: int) -> Status:
@@ -57,15 +69,23 @@ class Presence:
         """Change a status; friends are told if they see a difference."""
         told = self._friends.of(uin) if status.seen is not self.seen(uin) else []
         self._statuses[uin] = status
-        for friend in told:
-            self._tell(friend, uin, status.seen)
+        self._tell_all(told, uin, status.seen)
 
     def leave(self, uin: int) -> None:
         """Forget somebody who signed out; friends are told if they saw them."""
         before = self._statuses.pop(uin, Status.OFFLINE)
         if before.seen is not Status.OFFLINE:
-            for friend in self._friends.of(uin):
-                self._tell(friend, uin, Status.OFFLINE)
+            self._tell_all(self._friends.of(uin), uin, Status.OFFLINE)
+
+    def _tell_all(self, friends: list[int], uin: int, seen: Status) -> None:
+        for friend in friends[:_AT_ONCE]:
+            self._tell(friend, uin, seen)
+        for start in range(_AT_ONCE, len(friends), _AT_ONCE):
+            self._soon(partial(self._tell_more, friends[start : start + _AT_ONCE], uin))
+
+    def _tell_more(self, friends: list[int], uin: int) -> None:
+        for friend in friends:  # what is true by now: they may be friends no more
+            self._tell(friend, uin, self.seen_by(friend, uin))
 
     def introduce(self, one: int, other: int) -> None:
         """Let two who have become friends see each other."""

@@ -12,13 +12,20 @@ from kqq.server.clock import Clock
 
 _SLICE = 0.004
 """Seconds of work in one turn."""
+_GRAIN = 0.005
+"""Seconds between what is later."""
 
 
 class Rounds:
-    """Calls what is due, in order; each `soon` is one call."""
+    """Calls what is due, in order; each `soon` and each `later` is one call.
 
-    def __init__(self, clock: Clock) -> None:
+    `pause()` is how many seconds `later` takes.
+    """
+
+    def __init__(self, clock: Clock, pause: Callable[[], float] = lambda: 0.05) -> None:
         self._clock = clock
+        self._pause = pause
+        self._later: dict[int, list[Callable[[], None]]] = {}  # by the time, in grains
         self._due: deque[Callable[[], None]] = deque()
         self._is_called = False
 
@@ -27,6 +34,22 @@ class Rounds:
         self._due.append(call)
         if not self._is_called:
             self._call()
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Have `call` called after the pause, or some milliseconds later, with others.
+
+        So a few hundred timers a second serve thousands, who do not all come at once.
+        """
+        now = self._clock.now()
+        grain = int((now + self._pause()) / _GRAIN) + 1
+        if grain not in self._later:
+            self._later[grain] = []
+            self._clock.later(grain * _GRAIN - now, lambda: self._come(grain))
+        self._later[grain].append(call)
+
+    def _come(self, grain: int) -> None:
+        self._due += self._later.pop(grain)
+        self._go_round()
 
     def _call(self) -> None:
         self._is_called = True

@@ -108,6 +108,11 @@ class Session:
     expiry: Timer | None = None
     is_open: bool = True
 
+    @property
+    def may_have_more(self) -> bool:
+        """Whether there may be something to take."""
+        return bool(self.stale) or self.fresh is None or bool(self.fresh)
+
     def is_of(self, wake: Callable[[], None], place: str | None) -> bool:
         """Return whether it belongs to this connection, or over HTTP to this place."""
         return self.place == place and (place is not None or self.wake == wake)
@@ -229,14 +234,16 @@ class Sessions:
 
     def take(self, session: Session, most: int) -> list[Item]:
         """Return at most `most` things to tell, statuses first, then messages, oldest first."""
-        stored: list[Stored] = []
-        if len(session.stale) < most:
-            stored = self._messages(session, most - len(session.stale))
-        changed = list(islice(session.stale, most))
-        items: list[Item] = [StatusChange(uin, session.stale.pop(uin)) for uin in changed]
-        if stored:
-            session.cursor = stored[-1].id
-        return items + stored
+        items: list[Item] = []
+        if session.stale:
+            changed = list(islice(session.stale, most))
+            items = [StatusChange(uin, session.stale.pop(uin)) for uin in changed]
+        if session.fresh != [] and len(items) < most:
+            stored = self._messages(session, most - len(items))
+            if stored:
+                session.cursor = stored[-1].id
+                items += stored
+        return items
 
     def _messages(self, session: Session, most: int) -> list[Stored]:
         fresh = session.fresh

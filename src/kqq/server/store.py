@@ -383,7 +383,7 @@ class Store:
         assert 0 < len(arrived) <= MOST_RECEIVERS
         room = 1 << (len(arrived) - 1).bit_length()  # else each number would be a new statement
         pairs = [*arrived.items(), *[_NOBODY] * (room - len(arrived))]
-        return self._database.write(_deletion(room), *chain.from_iterable(pairs))
+        return self._database.write_along(_deletion(room), *chain.from_iterable(pairs))
 
     # --- devices
 

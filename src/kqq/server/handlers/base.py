@@ -160,11 +160,12 @@ def once_stored(reply: Reply, stored: asyncio.Future[int] | None) -> Answer:
 
 
 _STATUSES = {status.value: Status[status.name] for status in WireStatus}
+_CODES = {status: code for code, status in _STATUSES.items()}
 
 
 def on_wire(status: Status) -> int:
     """Return the code of a status."""
-    return WireStatus[status.name].value
+    return _CODES[status]
 
 
 def from_wire(code: int | None) -> Status | None:
