@@ -14,6 +14,7 @@ from typing import Self
 import pytest
 
 from command import kqq
+from kqq.cli.serve import _quick_loop
 from serving import quiet_port
 from terminals import open_terminal
 
@@ -287,3 +288,14 @@ def test_a_server_ends_with_its_terminal(file: Path) -> None:
         server.tell(signal.SIGHUP)
         assert "the terminal was closed" in server.log("stopping")
         assert server.ended() == 0
+
+
+def test_the_quicker_loop_is_taken_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not made for every system; without it the loop is Python's own."""
+    quick = _quick_loop()
+    assert quick is not None
+    loop = quick()
+    assert type(loop).__module__ == "uvloop"
+    loop.close()
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert _quick_loop() is None

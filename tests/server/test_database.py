@@ -15,7 +15,7 @@ import pytest
 
 from kqq.errors import StoreError
 from kqq.server import database as module
-from kqq.server.database import Database, migrations, prepare_folder
+from kqq.server.database import Database, Table, migrations, prepare_folder
 from kqq.server.store import Account, Kind, Store, Stored
 
 INSERT = "INSERT INTO account (uin, nick, face, proof, created) VALUES (?, ?, 0, '', 0)"
@@ -428,3 +428,80 @@ async def test_another_database_in_the_process_harms_nothing(tmp_path: Path) -> 
     assert uins(fresh) == [1, 2]
     for one in (fresh, again, database):
         await one.close()
+
+
+async def test_rows_get_ascending_ids(database: Database) -> None:
+    """Those of one turn by few statements, in order, and before what else is written in it."""
+    for uin in (1, 2):
+        await database.write(INSERT, uin, "n")
+    table = Table("message", "receiver", "sender", "kind", "text", "sent")
+    other = database.write("UPDATE account SET nick = (SELECT count(*) FROM message)")
+    rows = [database.insert(table, 1, 2, "message", b"%d" % number, 0.0) for number in range(700)]
+    ids = await asyncio.gather(*rows)
+    assert await other == 2
+    assert ids == list(range(1, 701))
+    assert database.fetch("SELECT id, CAST(text AS TEXT) FROM message ORDER BY id") == [
+        (number, str(number - 1)) for number in ids
+    ]
+    assert database.fetch("SELECT nick FROM account") == [("700",), ("700",)]
+    assert database.batches == 3
+
+
+async def test_a_bad_row_fails_alone(database: Database) -> None:
+    """The others get ids that go up all the same."""
+    await database.write(INSERT, 1, "n")
+    table = Table("message", "receiver", "sender", "kind", "text", "sent")
+    rows = [database.insert(table, to, 2, "message", b"", 0.0) for to in (1, 3, 1)]
+    one, bad, other = await asyncio.gather(*rows, return_exceptions=True)
+    assert isinstance(bad, StoreError)
+    assert isinstance(one, int)
+    assert isinstance(other, int)
+    assert database.fetch("SELECT id FROM message ORDER BY id") == [(one,), (other,)]
+
+
+async def test_what_nobody_waits_for_comes_along(database: Database) -> None:
+    """With the next transaction; alone after a moment; and before the end."""
+    along = database.write_along(INSERT, 1, "n")
+    await database.write(INSERT, 2, "n")
+    assert (along.done(), database.batches) == (True, 1)
+    assert await database.write_along(INSERT, 3, "n") == 1
+    first = database.write(INSERT, 4, "n")
+    await asyncio.sleep(0)  # it is with the writer
+    late = database.write_along(INSERT, 5, "n")
+    await asyncio.gather(first, late)
+    assert database.batches == 4
+    last = database.write_along(INSERT, 6, "n")
+    await database.close()
+    assert last.done()
+
+
+async def test_what_others_write_is_noticed(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the next transaction after a while; what it writes itself is none of that."""
+    monkeypatch.setattr(module, "_FOREIGN_EVERY", 0.0)
+    noticed: list[str] = []
+    await database.write(INSERT, 1, "n")
+    database.on_foreign_write(lambda: noticed.append("somebody"))
+    await database.write(INSERT, 2, "n")
+    assert noticed == []
+    with closing(sqlite3.connect(tmp_path / "kqq.sqlite")) as other, other:
+        other.execute(INSERT, (3, "n"))
+    await database.write(INSERT, 4, "n")
+    assert noticed == ["somebody"]
+    await database.write(INSERT, 5, "n")
+    assert noticed == ["somebody"]
+
+
+async def test_nobody_can_cancel_a_write(database: Database) -> None:
+    """A task that is cancelled while it waits ends once it is written."""
+
+    async def write() -> None:
+        await database.write(INSERT, 1, "n")
+
+    task = asyncio.create_task(write())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert uins(database) == [1]

@@ -1,10 +1,12 @@
 """Messages: stored before anybody is woken, deleted once delivered."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from kqq.errors import StoreError
+from kqq.server import inbox as module
 from kqq.server.config import Config
 from kqq.server.database import Database
 from kqq.server.friends import Friends
@@ -32,7 +34,7 @@ def inbox(store: Store, woken: list[tuple[int, int]], tmp_path: Path, clock: Man
 
     def wake(uin: int, message: Stored) -> None:
         waiting = store.messages_after(uin, 0, 100)
-        assert message == waiting[-1]
+        assert message in waiting
         woken.append((uin, len(waiting)))
 
     return Inbox(store, Friends(store), clock, wake, config)
@@ -194,3 +196,53 @@ async def test_delivered_that_cannot_be_deleted_is_tried_again(
     await database.write("SELECT 1")
     assert (inbox.start(JULIET), inbox.start(ROMEO)) == (0, 0)
     assert texts(inbox, JULIET) == []
+
+
+async def test_room_is_counted_anew_when_it_matters(inbox: Inbox, store: Store) -> None:
+    """What was read makes room, and what others have stored takes it."""
+    for number in range(3):
+        await inbox.send(ROMEO, JULIET, str(number))
+    with pytest.raises(InboxFull):
+        inbox.check_room(JULIET)
+    assert await store.delete_messages({JULIET: 2}) == 2
+    inbox.check_room(JULIET)
+    assert await inbox.announce(ROMEO, "all") == 3
+    await inbox.send(ROMEO, JULIET, "last")
+    with pytest.raises(InboxFull):
+        inbox.check_room(JULIET)
+    assert await inbox.announce(ROMEO, "all") == 2  # for Juliet there is no room
+
+
+async def test_how_full_inboxes_are_is_not_kept_for_everybody(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is forgotten is counted again."""
+    monkeypatch.setattr(module, "_COUNTED", 1)
+    await asyncio.gather(inbox.send(ROMEO, JULIET, "a"), inbox.send(JULIET, ROMEO, "b"))
+    await asyncio.gather(*(inbox.send(ROMEO, JULIET, text) for text in "cd"))
+    with pytest.raises(InboxFull):
+        inbox.check_room(JULIET)
+    assert len(inbox._at_most) == 1
+
+
+async def test_announcement_that_cannot_be_stored(inbox: Inbox, database: Database) -> None:
+    """It is not counted."""
+    database.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    )
+    with pytest.raises(StoreError, match="no room"):
+        await inbox.announce(ROMEO, "all")
+
+
+async def test_many_deliveries_at_once(
+    inbox: Inbox, store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One statement deletes those of some hundred people, the next the rest; ids only go up."""
+    monkeypatch.setattr(module, "MOST_RECEIVERS", 1)
+    await asyncio.gather(*(inbox.send(ROMEO, JULIET, text) for text in "ab"))
+    await inbox.send(JULIET, ROMEO, "c")
+    for uin, last in ((JULIET, 1), (ROMEO, 3), (JULIET, 2), (JULIET, 1)):
+        inbox.delivered(uin, last)
+    for _ in range(4):
+        await database.write("SELECT 1")
+    assert (store.count_messages(JULIET, 9), store.count_messages(ROMEO, 9)) == (0, 0)

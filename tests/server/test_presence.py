@@ -1,11 +1,13 @@
 """Who is seen as what, and who is told."""
 
+from collections.abc import Callable
+
 import pytest
 
 from kqq.server.friends import Friends, make_friends
 from kqq.server.presence import Presence, Status
-from kqq.server.store import Store
-from stage import JULIET, PARIS, ROMEO
+from kqq.server.store import Account, Store
+from stage import JULIET, PARIS, ROMEO, proof
 
 Told = list[tuple[int, int, Status]]
 """Who was told about whom, and what."""
@@ -119,3 +121,30 @@ def test_nothing_changes_when_friends_cannot_be_read(
         presence.set(ROMEO, Status.ONLINE)
     assert presence.seen(ROMEO) is Status.OFFLINE
     assert told == []
+
+
+async def test_thousands_of_friends_are_told_by_and_by(store: Store, told: Told) -> None:
+    """Some at once, the others when there is time, and of what is true then."""
+    crowd = range(20_000, 21_200)
+    database = store._database
+    database.execute("BEGIN")
+    for uin in crowd:
+        assert store.add_account(Account(uin, "n", 0, proof()), 0.0)
+        assert store.add_friends(ROMEO, uin)
+    database.execute("COMMIT")
+    later: list[Callable[[], None]] = []
+    presence = Presence(Friends(store), lambda *news: told.append(news), later.append)
+    presence.set(ROMEO, Status.ONLINE)
+    assert (len(told), len(later)) == (500, 2)
+    presence.set(ROMEO, Status.AWAY)
+    assert await store.delete_friends(ROMEO, crowd[-1]) == 2
+    told.clear()
+    later[0]()
+    assert len(told) == 500
+    assert {news[1:] for news in told} == {(ROMEO, Status.AWAY)}
+    told.clear()
+    later[1]()
+    assert told[-1] == (crowd[-1], ROMEO, Status.OFFLINE)
+    assert {news[1:] for news in told[:-1]} == {(ROMEO, Status.AWAY)}
+    presence.leave(ROMEO)
+    assert len(later) == 6

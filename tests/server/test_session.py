@@ -1,5 +1,7 @@
 """Sessions: one to an account, woken when there is something, without queues of their own."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -666,3 +668,68 @@ async def test_a_session_on_a_connection_forgets_what_was_fetched(house: House) 
             house.open(ROMEO)
         session = house.open(ROMEO, place=HOME)
         assert fetch(house, session, "a") == []
+
+
+async def test_who_has_all_is_given_what_comes(house: House, store: Store) -> None:
+    """The store is read once; then messages come with the call that wakes."""
+    session = house.open(ROMEO)
+    assert house.take(session) == []
+    await house.send("a", "b")
+    store._database.execute("ALTER TABLE message RENAME TO away")  # nobody may read it
+    assert [session.may_have_more] == [True]
+    assert house.take(session, 1) == ["a"]
+    assert house.take(session) == ["b"]
+    assert [session.may_have_more] == [False]
+    assert house.take(session) == []
+
+
+async def test_what_was_read_is_not_given_again(house: House) -> None:
+    """A message may be on disk, and read, before the session is told of it."""
+    session = house.open(ROMEO)
+    written = house.inbox.send(JULIET, ROMEO, "a")
+    await asyncio.sleep(0)  # it is with the writer
+    while not house.inbox.waiting(ROMEO, 0, 9):
+        threading.Event().wait(0.001)  # not a turn of the loop: nobody is told
+    assert house.take(session) == ["a"]
+    await written
+    assert house.take(session) == []
+    await house.send("b")
+    assert house.take(session) == ["b"]
+
+
+async def test_who_does_not_take_holds_little(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond some messages the store has to be read again, and nothing is lost or given twice."""
+    monkeypatch.setattr(session_module, "_FRESH", 3)
+    session = house.open(ROMEO)
+    assert house.take(session) == []
+    await house.send(*"abc")
+    assert [len(session.fresh or ())] == [3]
+    await house.send(*"de")
+    assert [session.fresh] == [None]
+    assert house.take(session, 2) == ["a", "b"]
+    await house.send("f")
+    assert house.take(session) == ["c", "d", "e", "f"]
+    await house.send("g")
+    assert house.take(session) == ["g"]
+
+
+async def test_what_is_given_back_comes_before_what_is_new(house: House) -> None:
+    """In order, whatever came meanwhile."""
+    session = house.open(ROMEO)
+    assert house.take(session) == []
+    await house.send("a", "b")
+    items = house.sessions.take(session, 9)
+    house.sessions.give_back(session, items[1:])
+    await house.send("c")
+    assert house.take(session) == ["b", "c"]
+
+
+async def test_over_http_nothing_is_held(house: House) -> None:
+    """It may be minutes until somebody asks again."""
+    session = house.open(ROMEO, place=HOME)
+    assert house.take(session) == []
+    await house.send("a")
+    assert session.fresh is None
+    assert house.take(session) == ["a"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from kqq.errors import StoreError
+from kqq.server import store as module
 from kqq.server.database import Database
 from kqq.server.store import SETTABLE, Account, Device, Invitation, Kind, Store, Stored
 from stage import JULIET, PARIS, ROMEO, add_person
@@ -429,3 +430,27 @@ async def test_one_use_for_two(store: Store) -> None:
     assert await asyncio.gather(*asked) == [1, 0]
     assert [one.uses for one in store.invitations()] == [0]
     assert not store.account_exists(20001)
+
+
+async def test_friends_are_remembered_until_they_part(store: Store, database: Database) -> None:
+    """Whoever it is that parts them: the store, an account's end, or somebody else's program."""
+    assert store.are_friends(ROMEO, JULIET)
+    database.execute("ALTER TABLE friend RENAME TO away")
+    assert store.are_friends(ROMEO, JULIET)  # without a look
+    database.execute("ALTER TABLE away RENAME TO friend")
+    assert await store.delete_friends(ROMEO, JULIET) == 2
+    assert not store.are_friends(ROMEO, JULIET)
+    assert store.add_friends(ROMEO, JULIET)
+    assert store.are_friends(ROMEO, JULIET)
+    assert await store.delete_account(JULIET) == 1
+    assert not store.are_friends(ROMEO, JULIET)
+
+
+async def test_friends_that_are_remembered_are_bounded(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond that all are looked up again."""
+    monkeypatch.setattr(module, "_PAIRS", 1)
+    assert store.are_friends(ROMEO, JULIET)
+    assert store.are_friends(JULIET, ROMEO)
+    assert len(store._friends) == 1
