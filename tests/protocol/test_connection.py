@@ -457,3 +457,12 @@ def test_a_line_too_long_to_be_read_is_not_sent() -> None:
     with pytest.raises(LocalProtocolError, match=r"a line of \d+ bytes; the limit is 65536"):
         connection.send(CltMsg(seq="1", uin=10001, to=10002, text="&" * 30000), 0)
     assert connection.deadline() is None
+
+
+def test_a_line_without_end_can_be_forgotten() -> None:
+    """As when the other end has gone; what comes then is a line of its own."""
+    connection = Connection(Role.SERVER)
+    assert connection.receive(b"VER=1.4&CON=1&CMD=Ls", 0.0) == []
+    connection.forget()
+    (event,) = connection.receive(wire(SAID), 0.0)
+    assert event == SAID

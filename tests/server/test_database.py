@@ -1,6 +1,7 @@
 """Writes are on disk when they say so, share transactions, and fail alone."""
 
 import asyncio
+import math
 import os
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ from kqq.errors import StoreError
 from kqq.server import database as module
 from kqq.server.database import Database, Table, migrations, prepare_folder
 from kqq.server.store import Account, Kind, Store, Stored
+from stage import ManualClock
 
 INSERT = "INSERT INTO account (uin, nick, face, proof, created) VALUES (?, ?, 0, '', 0)"
 
@@ -475,11 +477,8 @@ async def test_what_nobody_waits_for_comes_along(database: Database) -> None:
     assert last.done()
 
 
-async def test_what_others_write_is_noticed(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the next transaction after a while; what it writes itself is none of that."""
-    monkeypatch.setattr(module, "_FOREIGN_EVERY", 0.0)
+async def test_what_others_write_is_noticed(database: Database, tmp_path: Path) -> None:
+    """With the next transaction; what it writes itself is none of that."""
     noticed: list[str] = []
     await database.write(INSERT, 1, "n")
     database.on_foreign_write(lambda: noticed.append("somebody"))
@@ -505,3 +504,30 @@ async def test_nobody_can_cancel_a_write(database: Database) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert uins(database) == [1]
+
+
+async def test_a_look_that_fails_ends_nothing(database: Database) -> None:
+    """Somebody may have written then; and the writer goes on."""
+    noticed: list[str] = []
+    await database.write(INSERT, 1, "n")
+    database.on_foreign_write(lambda: noticed.append("perhaps"))
+
+    def deny(action: int, *_: str | None) -> int:
+        return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_PRAGMA else sqlite3.SQLITE_OK
+
+    database._writer.set_authorizer(deny)
+    await database.write(INSERT, 2, "n")
+    assert noticed == ["perhaps"]
+    await database.write(INSERT, 3, "n")
+    assert uins(database) == [1, 2, 3]
+
+
+async def test_how_long_nobody_has_looked(tmp_path: Path) -> None:
+    """Since the last transaction, for ever if there was none."""
+    clock = ManualClock()
+    database = Database(prepare_folder(tmp_path), clock)
+    assert database.unobserved == math.inf
+    await database.write(INSERT, 1, "n")
+    clock.advance(3.0)
+    assert database.unobserved == 3.0
+    await database.close()

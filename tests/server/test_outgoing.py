@@ -307,6 +307,21 @@ def test_the_end_writes_all_that_waits(old_habits: bool) -> None:
     assert client.got() == []
 
 
+def test_what_comes_after_a_push_that_is_dropped_has_not_arrived() -> None:
+    """An answer with messages may wait behind a push; that it arrives says nothing of the push.
+
+    An answer before it does arrive.
+    """
+    client = Client(old_habits=True)
+    client.reply(b"a")
+    client.outgoing.say(b"b", ord("b"))
+    client.outgoing.say(b"2", ord("2"), is_push=True)
+    client.outgoing.say(b"c", ord("c"))
+    client.outgoing.flush()
+    assert client.got() == [b"a", b"b", b"c"]
+    assert client.marks == [ord("b")]
+
+
 def test_what_is_let_go_of() -> None:
     """After the end nothing is written, by whatever is still called."""
     client = Client(old_habits=True)

@@ -733,3 +733,26 @@ async def test_over_http_nothing_is_held(house: House) -> None:
     await house.send("a")
     assert session.fresh is None
     assert house.take(session) == ["a"]
+
+
+async def test_long_messages_are_not_held(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers that stop could fill the memory with them."""
+    monkeypatch.setattr(session_module, "_LONG", 3)
+    session = house.open(ROMEO)
+    assert house.take(session) == []
+    await house.send("a", "long", "b")
+    assert session.fresh is None
+    assert house.take(session) == ["a", "long", "b"]
+
+
+async def test_what_somebody_else_stores_is_not_passed_over(house: House, store: Store) -> None:
+    """Once it is known that they did, all sessions look."""
+    session = house.open(ROMEO)
+    assert house.take(session) == []
+    store._database.execute(
+        "INSERT INTO message (receiver, sender, kind, text, sent) VALUES (?, ?, 'message', ?, 0)",
+        ROMEO, JULIET, b"x",
+    )  # fmt: skip
+    house.sessions.look_again()
+    await house.send("a")
+    assert house.take(session) == ["x", "a"]

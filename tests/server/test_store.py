@@ -435,9 +435,19 @@ async def test_one_use_for_two(store: Store) -> None:
 async def test_friends_are_remembered_until_they_part(store: Store, database: Database) -> None:
     """Whoever it is that parts them: the store, an account's end, or somebody else's program."""
     assert store.are_friends(ROMEO, JULIET)
+    database.execute("DELETE FROM friend")
+    assert not store.are_friends(ROMEO, JULIET)  # it may be long since anything was written
+    assert store.add_friends(ROMEO, JULIET)
+    await database.write("SELECT 1")
+    assert store.are_friends(ROMEO, JULIET)
     database.execute("ALTER TABLE friend RENAME TO away")
     assert store.are_friends(ROMEO, JULIET)  # without a look
     database.execute("ALTER TABLE away RENAME TO friend")
+    database.execute("DELETE FROM friend")
+    await database.write("SELECT 1")
+    assert not store.are_friends(ROMEO, JULIET)
+    assert store.add_friends(ROMEO, JULIET)
+    assert store.are_friends(ROMEO, JULIET)
     assert await store.delete_friends(ROMEO, JULIET) == 2
     assert not store.are_friends(ROMEO, JULIET)
     assert store.add_friends(ROMEO, JULIET)

@@ -154,6 +154,10 @@ class Connection:
             events.append(Closed(self._lines.error))
         return events
 
+    def forget(self) -> None:
+        """Forget what came of a line whose end will not come any more."""
+        self._lines = LineBuffer(self._limits.line)
+
     @property
     def pipelines(self) -> bool:
         """Whether the other end sent two lines in one go, and never as old clients do."""

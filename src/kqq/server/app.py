@@ -239,6 +239,7 @@ class Server:
         metrics = Metrics(clock, __version__)
         inbox = Inbox(store, friends, clock, sessions.wake, config, counted=metrics.count_messages)
         sessions.serve(inbox, presence)
+        store.on_foreign_write(sessions.look_again)
         self._checks = Checks(most=lambda: config.hashes_waiting)
         self._accounts = Accounts(store, clock, random, self._checks)
         self._inside = Concurrent(lambda: config.connections_per_address)

@@ -6,6 +6,7 @@ table are put there by few statements, since each has the thread ask for the int
 """
 
 import asyncio
+import math
 import os
 import queue
 import re
@@ -34,7 +35,6 @@ _LARGEST_LOG = 64 * 2**20
 reads for long."""
 _ALONG = 0.005
 """Seconds that what nobody waits for waits for other writes."""
-_FOREIGN_EVERY = 0.5  # seconds
 _STATEMENTS = 256
 """Prepared statements that are kept: about as many as there are."""
 
@@ -109,9 +109,10 @@ class Database:
         self._thread: threading.Thread | None = None
         self._idle: asyncio.Future[None] | None = None
         self._strangers: list[Callable[[], None]] = []
-        self._trouble = Trouble(path, clock or LoopClock())
+        self._clock = clock or LoopClock()
+        self._trouble = Trouble(path, self._clock)
         self._foreign_version = 0
-        self._look_for_them = 0.0
+        self._looked = -math.inf
         self.batches = 0
         """Transactions of the writer so far."""
         self.writes = 0
@@ -161,10 +162,14 @@ class Database:
     def on_foreign_write(self, call: Callable[[], None]) -> None:
         """Have `call` called when the writer sees that something else has written into the file.
 
-        It looks with a transaction, every half second at most. Another process, or `execute`, may
-        have.
+        It looks with each transaction. Another process, or `execute`, may have.
         """
         self._strangers.append(call)
+
+    @property
+    def unobserved(self) -> float:
+        """The seconds in which something else may have written without being seen."""
+        return self._clock.now() - self._looked
 
     def probe(self) -> asyncio.Future[int]:
         """Write a page that says what it said before, to see whether that can be done."""
@@ -235,21 +240,23 @@ class Database:
             except Exception as error:  # noqa: BLE001  # all writes would wait for a dead thread
                 for write in batch:
                     write.error = error
+            has_foreign_writes = self._has_foreign_writes()
             self.batches += 1
             self.writes += len(batch)
             self.seconds += time.perf_counter() - began
-            loop.call_soon_threadsafe(self._written, batch, self._has_foreign_writes(began))
+            loop.call_soon_threadsafe(self._written, batch, has_foreign_writes)
 
-    def _has_foreign_writes(self, now: float) -> bool:
-        if now < self._look_for_them:
-            return False
-        self._look_for_them = now + _FOREIGN_EVERY
+    def _has_foreign_writes(self) -> bool:
         before = self._foreign_version
-        (self._foreign_version,) = self._writer.execute("PRAGMA data_version").fetchone()
+        try:
+            (self._foreign_version,) = self._writer.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            return True  # it may have
         return self._foreign_version != before
 
     def _written(self, batch: list[_Write], has_foreign_writes: bool) -> None:  # noqa: FBT001
         self._writing = False
+        self._looked = self._clock.now()
         if has_foreign_writes:
             for call in self._strangers:
                 call()

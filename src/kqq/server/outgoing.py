@@ -133,9 +133,12 @@ class Outgoing:
         """
         if self.pipelines:
             self._write_all()
+        is_whole = True
         for data, last, is_push in self._waiting:
-            if not is_push:
-                self._write(data, last)
+            if is_push:
+                is_whole = False  # what comes after it has not arrived before it has
+            else:
+                self._write(data, last if is_whole else None)
         self.forget()
 
     def forget(self) -> None:

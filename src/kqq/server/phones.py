@@ -188,6 +188,7 @@ class Phone(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._outgoing.forget()
+        self._connection.forget()
         self._came.clear()
         self._events.clear()
         self._replies.clear()

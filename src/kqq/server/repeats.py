@@ -19,7 +19,7 @@ from kqq.server.config import Config
 
 Answer = TypeVar("Answer")
 _Key = tuple[int, str] | bytes
-_SHORT = 256
+_SHORT = 256  # signs
 _KEPT = 5_000
 """Answers remembered; when more come within the time, the oldest is forgotten."""
 _KEPT_UNIQUE = 50_000
@@ -111,9 +111,9 @@ class Repeats(Generic[Answer]):
 
 def _key(uin: int, line: str, unique: bool) -> _Key:  # noqa: FBT001  # as its callers have it
     """Return what stands for a line: itself if it is short; long ones would fill the memory."""
-    if unique:
+    if unique:  # of those many more are kept
         line = _CON.sub("", line, count=1)
-    if len(line) <= _SHORT:
+    elif len(line) <= _SHORT:
         return uin, line
     data = f"{uin} {line}".encode("utf-8", "surrogateescape")
     return hashlib.blake2b(data, digest_size=16).digest()

@@ -39,8 +39,9 @@ confirmed it has not: somebody's own may use the time as the `SEQ` of its sign-i
 nothing, ever."""
 PATIENT_TIME = 600.0
 """The same of a client that has confirmed something: it will again, unless something is wrong."""
-_FRESH = 100
-"""Messages that a session holds at most; more are read from the store."""
+_FRESH = 64
+_LONG = 500
+"""Messages that a session holds at most, and their signs; others are read from the store."""
 _EARLIER = 32
 """Requests over HTTP whose numbers are known again; more are not on their way at once."""
 
@@ -133,6 +134,12 @@ class Sessions:
         self._inbox = inbox
         self._presence = presence
 
+    def look_again(self) -> None:
+        """Have all sessions look for messages: there may be some that nobody has told of."""
+        for session in self._of.values():
+            session.fresh = None
+            session.wake()
+
     def __len__(self) -> int:
         return len(self._of)
 
@@ -214,7 +221,7 @@ class Sessions:
         session = self._of.get(uin)
         if session is not None:
             fresh = session.fresh
-            if message is None or (fresh is not None and len(fresh) >= _FRESH):
+            if message is None or len(message.text) > _LONG or len(fresh or ()) >= _FRESH:
                 session.fresh = None
             elif fresh is not None and message.id > session.cursor:  # else it was read already
                 fresh.append(message)
@@ -347,6 +354,7 @@ class Sessions:
         if step is not None and session.attempt is not None:
             session.attempt.add(step, **details)
         session.is_open = False
+        session.fresh = None
         if session.expiry is not None:
             session.expiry.cancel()
         if session.unconfirmed is not None and session.unconfirmed.timer is not None:

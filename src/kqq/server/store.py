@@ -26,6 +26,8 @@ _REGISTER_ACCOUNT = (
     " ON CONFLICT DO NOTHING"
 )
 _MESSAGES = Table("message", "receiver", "sender", "kind", "text", "sent")
+_SURE = 1.0
+"""Seconds after a look at what others have written in which none is needed."""
 MOST_RECEIVERS = 512
 """Of how many people the messages that arrived are deleted by one statement."""
 _NOBODY = (0, 0)
@@ -109,7 +111,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         # Asked for with each message. What is on disk is the truth, so all are forgotten when
-        # friends part there.
+        # friends part there; others who write there are seen with the next transaction.
         self._friends: set[tuple[int, int]] = set()
         database.on_foreign_write(self._friends.clear)
 
@@ -236,7 +238,7 @@ class Store:
     def are_friends(self, one: int, other: int) -> bool:
         """Return whether these two are friends."""
         pair = one, other
-        if pair in self._friends:
+        if pair in self._friends and self._database.unobserved < _SURE:
             return True
         found = self._database.fetch("SELECT 1 FROM friend WHERE uin = ? AND other = ?", *pair)
         if found:
