@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 
 from kqq.errors import StoreError
 from kqq.server import database as module
-from kqq.server.database import Database, Table, migrations, prepare_folder
+from kqq.server.database import Database, Table, _connect, migrations, prepare_folder
 from kqq.server.store import Account, Kind, Store, Stored
 from stage import ManualClock
 
@@ -477,8 +477,11 @@ async def test_what_nobody_waits_for_comes_along(database: Database) -> None:
     assert last.done()
 
 
-async def test_what_others_write_is_noticed(database: Database, tmp_path: Path) -> None:
-    """With the next transaction; what it writes itself is none of that."""
+async def test_what_others_write_is_noticed(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a transaction soon after; what it writes itself is none of that."""
+    monkeypatch.setattr(module, "_LOOK_EVERY", 0.0)
     noticed: list[str] = []
     await database.write(INSERT, 1, "n")
     database.on_foreign_write(lambda: noticed.append("somebody"))
@@ -506,8 +509,32 @@ async def test_nobody_can_cancel_a_write(database: Database) -> None:
     assert uins(database) == [1]
 
 
-async def test_a_look_that_fails_ends_nothing(database: Database) -> None:
+async def test_rows_of_others_are_noticed_at_once(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the gap between the ids of our own."""
+    monkeypatch.setattr(module, "_LOOK_EVERY", 3600.0)
+    noticed: list[str] = []
+    await database.write(INSERT, 1, "n")
+    table = Table("message", "receiver", "sender", "kind", "text", "sent")
+    await database.insert(table, 1, 2, "message", b"a", 0.0)
+    database.on_foreign_write(lambda: noticed.append("somebody"))
+    await asyncio.gather(*(database.insert(table, 1, 2, "message", b"b", 0.0) for _ in range(3)))
+    assert noticed == []
+    with closing(sqlite3.connect(tmp_path / "kqq.sqlite")) as other, other:
+        other.execute("INSERT INTO message (receiver, sender, kind, text, sent)"
+                      " VALUES (1, 2, 'message', x'63', 0)")  # fmt: skip
+    await database.insert(table, 1, 2, "message", b"d", 0.0)
+    assert noticed == ["somebody"]
+    await database.insert(table, 1, 2, "message", b"e", 0.0)
+    assert noticed == ["somebody"]
+
+
+async def test_a_look_that_fails_ends_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Somebody may have written then; and the writer goes on."""
+    monkeypatch.setattr(module, "_LOOK_EVERY", 0.0)
     noticed: list[str] = []
     await database.write(INSERT, 1, "n")
     database.on_foreign_write(lambda: noticed.append("perhaps"))
@@ -531,3 +558,31 @@ async def test_how_long_nobody_has_looked(tmp_path: Path) -> None:
     clock.advance(3.0)
     assert database.unobserved == 3.0
     await database.close()
+
+
+async def test_a_disk_that_fails_while_each_write_is_tried_alone(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those before it are written; those behind it fail at once, since each would wait as long."""
+    await database.write(INSERT, 1, "n")
+    with closing(_connect(tmp_path / "kqq.sqlite")) as other:
+        database._writer.execute("PRAGMA busy_timeout=1")
+        locking = _once(module._run_all, lambda: other.execute("BEGIN IMMEDIATE"))
+        monkeypatch.setattr(module, "_run_all", locking)
+        writes = [database.write(INSERT, number, "n") for number in (1, 4, 5, 6)]
+        found = await asyncio.gather(*writes, return_exceptions=True)
+        assert ["UNIQUE" in str(found[0]), found[1]] == [True, 1]
+        assert ["locked" in str(one) for one in found[2:]] == [True, True]
+    assert uins(database) == [1, 4]
+
+
+def _once(run: Callable[..., None], then: Callable[[], object]) -> Callable[..., None]:
+    """Return `run` that has something happen after the first time it succeeds."""
+    left = [then]
+
+    def run_and_more(connection: sqlite3.Connection, batch: object) -> None:
+        run(connection, batch)
+        if left:
+            left.pop()()
+
+    return run_and_more

@@ -246,3 +246,23 @@ async def test_many_deliveries_at_once(
     for _ in range(4):
         await database.write("SELECT 1")
     assert (store.count_messages(JULIET, 9), store.count_messages(ROMEO, 9)) == (0, 0)
+
+
+async def test_what_could_not_be_deleted_is_tried_at_the_end(
+    inbox: Inbox, database: Database, store: Store, clock: ManualClock
+) -> None:
+    """A server that stops does not wait until the time for that has come."""
+    await inbox.send(ROMEO, JULIET, "hi")
+    database.execute(
+        "CREATE TRIGGER stuck BEFORE DELETE ON message BEGIN SELECT RAISE(ABORT, 'stuck'); END"
+    )
+    inbox.delivered(JULIET, 1)
+    await database.write("SELECT 1")
+    assert clock.due == 1
+    inbox.close()
+    assert clock.due == 0
+    await database.write("SELECT 1")
+    assert clock.due == 0  # it has failed once more, and nobody is there to try again
+    database.execute("DROP TRIGGER stuck")
+    inbox.close()
+    assert store.count_messages(JULIET, 9) == 1

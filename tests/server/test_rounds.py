@@ -95,3 +95,24 @@ async def test_thousands_that_come_later_hold_up_nobody() -> None:
     assert len(called) == 3
     await asyncio.sleep(0)
     assert called == [0, 1, 2, 3, 4]
+
+
+async def test_a_turn_has_one_slice() -> None:
+    """Also if what is later comes while much is due already."""
+    clock, called = ManualClock(), list[str]()
+    rounds = Rounds(clock, lambda: 0.0)
+
+    def work(what: str) -> None:
+        called.append(what)
+        clock._now += 0.0021  # no timer comes due within a call
+
+    for _ in range(20):
+        rounds.later(lambda: work("later"))
+        rounds.soon(lambda: work("soon"))
+    turns = []
+    while len(called) < 40:
+        before = len(called)
+        clock.advance(0.0)
+        await asyncio.sleep(0)
+        turns.append(len(called) - before)
+    assert max(turns) <= 2, turns

@@ -746,13 +746,13 @@ async def test_long_messages_are_not_held(house: House, monkeypatch: pytest.Monk
 
 
 async def test_what_somebody_else_stores_is_not_passed_over(house: House, store: Store) -> None:
-    """Once it is known that they did, all sessions look."""
+    """Once it is known that they did, all sessions read the store."""
     session = house.open(ROMEO)
     assert house.take(session) == []
     store._database.execute(
         "INSERT INTO message (receiver, sender, kind, text, sent) VALUES (?, ?, 'message', ?, 0)",
         ROMEO, JULIET, b"x",
     )  # fmt: skip
-    house.sessions.look_again()
+    house.sessions.fall_behind()
     await house.send("a")
     assert house.take(session) == ["x", "a"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from kqq.errors import StoreError
+from kqq.server import database as database_module
 from kqq.server import store as module
 from kqq.server.database import Database
 from kqq.server.store import SETTABLE, Account, Device, Invitation, Kind, Store, Stored
@@ -432,8 +433,11 @@ async def test_one_use_for_two(store: Store) -> None:
     assert not store.account_exists(20001)
 
 
-async def test_friends_are_remembered_until_they_part(store: Store, database: Database) -> None:
+async def test_friends_are_remembered_until_they_part(
+    store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever it is that parts them: the store, an account's end, or somebody else's program."""
+    monkeypatch.setattr(database_module, "_LOOK_EVERY", 0.0)
     assert store.are_friends(ROMEO, JULIET)
     database.execute("DELETE FROM friend")
     assert not store.are_friends(ROMEO, JULIET)  # it may be long since anything was written

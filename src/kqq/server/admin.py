@@ -386,8 +386,9 @@ async def announce(admin: Admin, text: str, to: Sequence[int] | None = None) -> 
         raise AccountError("the text is no UTF-8; phones could not show it") from None
     if to is None:
         count = await live.inbox.announce(SYSTEM, text)
+        live.sessions.fall_behind()
         for session in live.sessions.all():
-            live.sessions.wake(session.uin)
+            session.wake()
         return {"sent": count}
     everybody = dict.fromkeys(to)
     for uin in everybody:

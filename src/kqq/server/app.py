@@ -135,6 +135,7 @@ class Server:
             if own is not None:
                 await own.close()
         await self._wait_for_guests()
+        self._services.inbox.close()
         self._accounts.close()
         await self._database.close()
         for door in self._doors:
@@ -239,7 +240,7 @@ class Server:
         metrics = Metrics(clock, __version__)
         inbox = Inbox(store, friends, clock, sessions.wake, config, counted=metrics.count_messages)
         sessions.serve(inbox, presence)
-        store.on_foreign_write(sessions.look_again)
+        store.on_foreign_write(sessions.fall_behind)
         self._checks = Checks(most=lambda: config.hashes_waiting)
         self._accounts = Accounts(store, clock, random, self._checks)
         self._inside = Concurrent(lambda: config.connections_per_address)

@@ -304,8 +304,8 @@ class Config:
     """Seconds that a client may leave unread what it was sent before it is cut off."""
 
     arrival_time: float = setting(0.05, live=True, low=0.001)
-    """Seconds between two looks whether a client's system has acknowledged the messages it was
-    sent."""
+    """Seconds after which to look whether a client's system has acknowledged the messages it was
+    sent, and between two such looks."""
 
     breath: float = setting(0.05, live=True, low=0)  # COMPAT(ZNQQ, QQBot, yiwoSDK)
     """Seconds between any two lines to a client with the habits of ZNQQ, QQBot or yiwoSDK (bare LF,

@@ -35,6 +35,7 @@ _LARGEST_LOG = 64 * 2**20
 reads for long."""
 _ALONG = 0.005
 """Seconds that what nobody waits for waits for other writes."""
+_LOOK_EVERY = 0.5  # seconds
 _STATEMENTS = 256
 """Prepared statements that are kept: about as many as there are."""
 
@@ -50,7 +51,7 @@ class Table:
         self._row = f"({', '.join('?' for _ in columns)})"
         self._statements: dict[int, str] = {}
 
-    def insert(self, count: int) -> str:
+    def statement(self, count: int) -> str:
         """Return the statement that puts so many rows there."""
         if count not in self._statements:
             self._statements[count] = self._start + ", ".join([self._row] * count)
@@ -108,10 +109,12 @@ class Database:
         self._batches: queue.SimpleQueue[list[_Write] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._idle: asyncio.Future[None] | None = None
-        self._strangers: list[Callable[[], None]] = []
+        self._on_foreign_write: list[Callable[[], None]] = []
         self._clock = clock or LoopClock()
         self._trouble = Trouble(path, self._clock)
         self._foreign_version = 0
+        self._look_due = 0.0
+        self._last_id = 0
         self._looked = -math.inf
         self.batches = 0
         """Transactions of the writer so far."""
@@ -162,9 +165,10 @@ class Database:
     def on_foreign_write(self, call: Callable[[], None]) -> None:
         """Have `call` called when the writer sees that something else has written into the file.
 
-        It looks with each transaction. Another process, or `execute`, may have.
+        Another process may have, or `execute`. That rows were put is seen with the next that it
+        puts itself, anything else with the next transaction after half a second at most.
         """
-        self._strangers.append(call)
+        self._on_foreign_write.append(call)
 
     @property
     def unobserved(self) -> float:
@@ -224,6 +228,7 @@ class Database:
     def _hand_over(self) -> None:
         if (self._rows or self._others) and not self._writing:
             self._writing, self._is_urgent = True, False
+            self._looked = self._clock.now()
             batch = self._rows + self._others
             self._rows.clear()
             self._others.clear()
@@ -240,13 +245,25 @@ class Database:
             except Exception as error:  # noqa: BLE001  # all writes would wait for a dead thread
                 for write in batch:
                     write.error = error
-            has_foreign_writes = self._has_foreign_writes()
+            has_foreign_writes = self._has_foreign_writes(batch, began)
             self.batches += 1
             self.writes += len(batch)
             self.seconds += time.perf_counter() - began
             loop.call_soon_threadsafe(self._written, batch, has_foreign_writes)
 
-    def _has_foreign_writes(self) -> bool:
+    def _has_foreign_writes(self, batch: list[_Write], now: float) -> bool:
+        """Whether something else has written, as far as is known.
+
+        Ids without a gap say that no rows were put between ours, and cost nothing.
+        """
+        ids = [write.result for write in batch if write.result and isinstance(write.what, Table)]
+        if ids:
+            before, self._last_id = self._last_id, ids[-1]
+            if ids[0] != before + 1:
+                return True
+        if now < self._look_due:
+            return False
+        self._look_due = now + _LOOK_EVERY
         before = self._foreign_version
         try:
             (self._foreign_version,) = self._writer.execute("PRAGMA data_version").fetchone()
@@ -256,14 +273,18 @@ class Database:
 
     def _written(self, batch: list[_Write], has_foreign_writes: bool) -> None:  # noqa: FBT001
         self._writing = False
-        self._looked = self._clock.now()
-        if has_foreign_writes:
-            for call in self._strangers:
-                call()
+        try:
+            if has_foreign_writes:
+                for call in self._on_foreign_write:
+                    call()
+        finally:  # whatever becomes of that, answers wait for these
+            self._tell(batch)
+
+    def _tell(self, batch: list[_Write]) -> None:
         for write in batch:
             if write.error is None:
                 write.done.set_result(write.result)
-                if write.result:  # else nothing may have been written
+                if write.result:  # not 0 rows, for which nothing need be written; a PRAGMA has -1
                     self._trouble.worked()
             else:
                 self._trouble.failed(write.error)
@@ -320,8 +341,12 @@ def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
             return
         if todo(error) is not None:
             raise  # each alone would fail as well, and might wait as long for who holds the lock
-        for write in batch:
+        for position, write in enumerate(batch):
             _commit(connection, [write])
+            if write.error is not None and todo(write.error) is not None:
+                for other in batch[position + 1 :]:  # as above, and those before are written
+                    other.error = write.error
+                return
 
 
 def _run_all(connection: sqlite3.Connection, batch: list[_Write]) -> None:
@@ -340,7 +365,7 @@ def _insert(connection: sqlite3.Connection, table: Table, rows: list[_Write]) ->
         count = min(1 << (len(rows) - done).bit_length() - 1, _ROWS)
         some = rows[done : done + count]
         values = [value for row in some for value in row.values]
-        last = connection.execute(table.insert(count), values).lastrowid
+        last = connection.execute(table.statement(count), values).lastrowid
         assert last is not None, "an INSERT has one"
         for id, row in enumerate(some, last - count + 1):  # noqa: A001
             row.result = id

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Literal
 
-from kqq.server.clock import Clock
+from kqq.server.clock import Clock, Timer
 from kqq.server.config import Config
 from kqq.server.friends import Friends
 from kqq.server.store import MOST_RECEIVERS, Kind, Store, Stored
@@ -72,7 +72,8 @@ class Inbox:
         self._delivered: dict[int, int] = {}
         self._deleting: dict[int, int] = {}  # what of that is being written
         self._undeleted: dict[int, int] = {}  # and what is not yet
-        self._has_failed = False  # it will be tried again
+        self._again: Timer | None = None  # until what has failed is tried again
+        self._is_closed = False
 
     def send(self, sender: int, to: int, text: str) -> asyncio.Future[int]:
         """Store a message and return a future that is done when it is on disk.
@@ -152,8 +153,16 @@ class Inbox:
         """
         if last > self._delivered.get(uin, 0):
             self._delivered[uin] = self._undeleted[uin] = last
-            if not (self._deleting or self._has_failed):
+            if not self._deleting and self._again is None:
                 self._delete()
+
+    def close(self) -> None:
+        """Have all that was delivered be deleted, since the server stops; the database waits."""
+        self._is_closed = True
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+            self._delete()
 
     def _written(self, _: asyncio.Future[int]) -> None:
         """Tell of all that is on disk; one transaction writes many."""
@@ -177,8 +186,8 @@ class Inbox:
         if done.exception() is not None:
             # They stay delivered: who signs in meanwhile is not shown them again.
             self._undeleted, self._deleting = self._deleting | self._undeleted, {}
-            self._has_failed = True
-            self._clock.later(_TRY_AGAIN, self._try_again)
+            if not self._is_closed:
+                self._again = self._clock.later(_TRY_AGAIN, self._try_again)
             return
         self._counted("delivered", done.result())
         for uin, last in self._deleting.items():
@@ -189,5 +198,5 @@ class Inbox:
             self._delete()
 
     def _try_again(self) -> None:
-        self._has_failed = False
+        self._again = None
         self._delete()

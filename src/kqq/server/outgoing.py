@@ -153,11 +153,7 @@ class Outgoing:
 
     def _join(self) -> None:
         self._joining = False
-        if self.pipelines and not self._is_paused and self._timer is None:
-            self._write_all()
-            self._emptied()
-        else:
-            self._release()
+        self._release()
 
     def _release(self) -> None:
         """Write what may be written now, and see to the rest later."""

@@ -349,8 +349,9 @@ class Phone(asyncio.Protocol):
             self._awaited = stored
             stored.add_done_callback(self._stored)
 
-    def _stored(self, _: asyncio.Future[int]) -> None:
-        self._awaited = None
+    def _stored(self, stored: asyncio.Future[int]) -> None:
+        if stored is self._awaited:
+            self._awaited = None
         self._flush()
 
     def _reply(

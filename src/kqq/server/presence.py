@@ -59,7 +59,10 @@ class Presence:
 
     def seen_by(self, friend: int, uin: int) -> Status:
         """Return what `friend` sees of `uin`; who is no friend sees nobody."""
-        return self.seen(uin) if self._friends.are(friend, uin) else Status.OFFLINE
+        seen = self.seen(uin)
+        if seen is Status.OFFLINE or self._friends.are(friend, uin):
+            return seen
+        return Status.OFFLINE
 
     def own(self, uin: int) -> Status:
         """Return the status that somebody gave themselves; for the server's operator only."""
@@ -84,8 +87,9 @@ class Presence:
             self._soon(partial(self._tell_more, friends[start : start + _AT_ONCE], uin))
 
     def _tell_more(self, friends: list[int], uin: int) -> None:
-        for friend in friends:  # what is true by now: they may be friends no more
-            self._tell(friend, uin, self.seen_by(friend, uin))
+        for friend in friends:
+            if friend in self._statuses:  # what is true by now: they may be friends no more
+                self._tell(friend, uin, self.seen_by(friend, uin))
 
     def introduce(self, one: int, other: int) -> None:
         """Let two who have become friends see each other."""

@@ -21,10 +21,10 @@ Answer = TypeVar("Answer")
 _Key = tuple[int, str] | bytes
 _SHORT = 256  # signs
 _KEPT = 5_000
-"""Answers remembered; when more come within the time, the oldest is forgotten."""
+"""Answers remembered; when more come within the time, the older half is forgotten."""
 _KEPT_UNIQUE = 50_000
 """Answers to lines with numbers used once; beyond, those of who was silent longest are forgotten.
-They take 25 MB."""
+They take some 40 MB."""
 _OF_ONE = 500
 """Those of one account; beyond, its oldest is forgotten. It is what `messages_burst` and
 `messages_rate` let it say in the 30 s after which a client takes an answer for lost."""

@@ -49,7 +49,8 @@ class Rounds:
 
     def _come(self, grain: int) -> None:
         self._due += self._later.pop(grain)
-        self._go_round()
+        if not self._is_called:  # else these wait for that turn; each turn has one slice
+            self._go_round()
 
     def _call(self) -> None:
         self._is_called = True

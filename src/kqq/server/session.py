@@ -134,11 +134,10 @@ class Sessions:
         self._inbox = inbox
         self._presence = presence
 
-    def look_again(self) -> None:
-        """Have all sessions look for messages: there may be some that nobody has told of."""
+    def fall_behind(self) -> None:
+        """Say that there may be messages that nobody was told of; the store has them in order."""
         for session in self._of.values():
             session.fresh = None
-            session.wake()
 
     def __len__(self) -> int:
         return len(self._of)
