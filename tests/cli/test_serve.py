@@ -15,7 +15,10 @@ import pytest
 
 from command import kqq
 from kqq.cli.serve import _quick_loop
+from kqq.server import Config, Listen
+from secured import make
 from serving import quiet_port
+from stage import ROMEO, sign_in_line
 from terminals import open_terminal
 
 
@@ -290,12 +293,38 @@ def test_a_server_ends_with_its_terminal(file: Path) -> None:
         assert server.ended() == 0
 
 
-def test_the_quicker_loop_is_taken_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not made for every system; without it the loop is Python's own."""
-    quick = _quick_loop()
+def test_the_quicker_loop_is_taken_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not made for every system, nor for TLS; without it the loop is Python's own."""
+    config = Config(data=tmp_path)
+    quick = _quick_loop(config)
     assert quick is not None
     loop = quick()
     assert type(loop).__module__ == "uvloop"
     loop.close()
+    files = make(tmp_path)
+    tls = (Listen.parse("kqqs://a:1"),)
+    assert (
+        _quick_loop(Config(data=tmp_path, listen=tls, certificate=files.certificate, key=files.key))
+        is None
+    )
     monkeypatch.setitem(sys.modules, "uvloop", None)
-    assert _quick_loop() is None
+    assert _quick_loop(config) is None
+
+
+def test_a_door_for_tls_in_a_process(tmp_path: Path) -> None:
+    """Connection after connection shakes hands and is answered, on the loop chosen there."""
+    files = make(tmp_path)
+    settings = (f"certificate={files.certificate}", f"key={files.key}")
+    arguments = [part for setting in settings for part in ("--set", setting)]
+    arguments += ["--data", str(tmp_path / "data"), "--listen", "kqqs://127.0.0.1:0"]
+    with Server(*arguments) as server:
+        port = int(server.doors[0].rsplit(":", 1)[1])
+        for _ in range(5):
+            with (
+                socket.create_connection(("127.0.0.1", port), 10) as link,
+                files.trusted().wrap_socket(link) as tls,
+            ):
+                tls.sendall(f"{sign_in_line(ROMEO)}\r\n".encode())
+                assert tls.recv(4096).endswith(b"&UIN=10001&RES=5\r\n")

@@ -57,7 +57,7 @@ def serve(
 
     config = read()
     _log(config, verbose=verbose)
-    with asyncio.Runner(loop_factory=_quick_loop()) as runner:
+    with asyncio.Runner(loop_factory=_quick_loop(config)) as runner:
         runner.run(_serve(config, read, verbose=verbose))
 
 
@@ -90,8 +90,13 @@ async def _serve(config: "Config", read: Callable[[], "Config"], *, verbose: boo
             _log(config, verbose=verbose)
 
 
-def _quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the quicker event loop, None where there is only Python's own."""
+def _quick_loop(config: "Config") -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the quicker event loop, None where Python's own has to do.
+
+    It reads a new connection before anybody can say that TLS shall, so it is not for such doors.
+    """
+    if any(door.is_tls for door in (*config.listen, *config.redirector)):
+        return None
     try:
         from uvloop import new_event_loop
     except ImportError:  # it is not made for every system
