@@ -100,7 +100,7 @@ AT_ONCE = {"kqq.cli", "kqq.errors", "kqq.words"}
 LAYERS = {
     "tools, which know nothing of chat": {
         "certificates", "checks", "claim", "clock", "config", "database", "handover", "logs",
-        "picture", "rounds", "trouble",
+        "picture", "rounds", "transports", "trouble",
     },
     "what is made of them": {
         "backup", "captcha", "diagnosis", "journal", "journal_words", "limits", "metrics",

@@ -530,6 +530,25 @@ async def test_rows_of_others_are_noticed_at_once(
     assert noticed == ["somebody"]
 
 
+async def test_rows_of_others_between_writes_that_are_tried_alone(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those are no transaction together, so something else may come between them."""
+    monkeypatch.setattr(module, "_LOOK_EVERY", 3600.0)
+    noticed: list[str] = []
+    await database.write(INSERT, 1, "n")
+    table = Table("message", "receiver", "sender", "kind", "text", "sent")
+    await database.insert(table, 1, 2, "message", b"a", 0.0)
+    database.on_foreign_write(lambda: noticed.append("somebody"))
+    with closing(_connect(tmp_path / "kqq.sqlite")) as other:
+        put = "INSERT INTO message (receiver, sender, kind, text, sent) VALUES (1, 2, '', x'63', 0)"
+        monkeypatch.setattr(module, "_run_all", _once(module._run_all, lambda: other.execute(put)))
+        rows = [database.insert(table, to, 2, "message", b"", 0.0) for to in (1, 3, 1)]
+        first, _, last = await asyncio.gather(*rows, return_exceptions=True)
+    assert (first, last) == (2, 4)
+    assert noticed == ["somebody"]
+
+
 async def test_a_look_that_fails_ends_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kqq.server.trouble import Trouble, todo
+from kqq.server.trouble import Trouble, advice_for
 from stage import ManualClock
 
 
@@ -30,7 +30,7 @@ FULL = error_of(sqlite3.SQLITE_FULL, "database or disk is full")
 )
 def test_what_to_do(code: int, advice: str) -> None:
     """It goes by the kind of error, whatever its finer code."""
-    assert advice in (todo(error_of(code, "words")) or "")
+    assert advice in (advice_for(error_of(code, "words")) or "")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_what_to_do(code: int, advice: str) -> None:
 )
 def test_an_error_of_one_statement(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """It is told each time, and says nothing of the disk."""
-    assert todo(error) is None
+    assert advice_for(error) is None
     trouble = Trouble(Path("a.sqlite"), ManualClock())
     trouble.failed(error)
     trouble.failed(error)

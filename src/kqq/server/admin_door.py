@@ -16,11 +16,12 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from kqq.errors import AccountError, ConfigError, KQQError, StoreError, TimedOut
 from kqq.server.admin import ACTIONS, Admin, NoServer, Result, perform
 from kqq.server.logs import event
+from kqq.server.transports import stream_of
 
 __all__ = ["LONGEST", "TIME", "VISITORS", "AdminDoor", "NoServer", "ask"]
 
@@ -151,7 +152,7 @@ class _Visitor(asyncio.Protocol):
         self._ignored = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast("asyncio.Transport", transport)  # uvloop has one of its own
+        transport = stream_of(transport)
         self._transport = transport
         self._timer = self._door.admin.clock.later(
             TIME, lambda: self.refuse(f"the request did not come within {TIME:g} s")

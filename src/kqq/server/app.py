@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import IO, Self, cast
+from typing import IO, Self
 
 from kqq import __version__
 from kqq.errors import ConfigError, StoreError
@@ -43,6 +43,7 @@ from kqq.server.rounds import Rounds
 from kqq.server.session import Sessions
 from kqq.server.store import Store
 from kqq.server.tls import context_of
+from kqq.server.transports import stream_of
 
 logger = logging.getLogger("kqq.app")
 
@@ -344,7 +345,7 @@ class _TurnedAway(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Close it."""
-        transport = cast("asyncio.Transport", transport)  # uvloop has one of its own
+        transport = stream_of(transport)
         transport.abort()
 
 

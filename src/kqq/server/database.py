@@ -23,7 +23,7 @@ from pathlib import Path
 
 from kqq.errors import StoreError
 from kqq.server.clock import Clock, LoopClock
-from kqq.server.trouble import Trouble, todo
+from kqq.server.trouble import Trouble, advice_for
 
 Value = int | float | str | bytes | None
 Row = tuple[Value, ...]
@@ -38,9 +38,8 @@ _ALONG = 0.005
 _LOOK_EVERY = 0.5  # seconds
 _STATEMENTS = 256
 """Prepared statements that are kept: about as many as there are."""
-
-
-_ROWS = 256  # of one statement
+_ROWS = 256
+"""Rows of one statement, at most."""
 
 
 class Table:
@@ -259,7 +258,7 @@ class Database:
         ids = [write.result for write in batch if write.result and isinstance(write.what, Table)]
         if ids:
             before, self._last_id = self._last_id, ids[-1]
-            if ids[0] != before + 1:
+            if ids[-1] != before + len(ids):
                 return True
         if now < self._look_due:
             return False
@@ -288,7 +287,7 @@ class Database:
                     self._trouble.worked()
             else:
                 self._trouble.failed(write.error)
-                advice = todo(write.error)
+                advice = advice_for(write.error)
                 why = f"cannot write: {write.error}" + (f"; {advice}" if advice else "")
                 write.done.set_exception(StoreError(why))
                 write.done.exception()  # logged above; whoever awaits it still gets it
@@ -339,11 +338,11 @@ def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
         if len(batch) == 1:
             batch[0].error = error
             return
-        if todo(error) is not None:
+        if advice_for(error) is not None:
             raise  # each alone would fail as well, and might wait as long for who holds the lock
         for position, write in enumerate(batch):
             _commit(connection, [write])
-            if write.error is not None and todo(write.error) is not None:
+            if write.error is not None and advice_for(write.error) is not None:
                 for other in batch[position + 1 :]:  # as above, and those before are written
                     other.error = write.error
                 return

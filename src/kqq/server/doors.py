@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import cast
 
 from kqq.protocol import looks_like_http
 from kqq.server.clock import Timer
@@ -19,6 +18,7 @@ from kqq.server.logs import event
 from kqq.server.phones import Phone
 from kqq.server.posts import Post
 from kqq.server.tls import secure
+from kqq.server.transports import stream_of
 
 logger = logging.getLogger("kqq.doors")
 
@@ -78,7 +78,7 @@ class Visitor(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or turn away an address with too many connections."""
-        transport = cast("asyncio.Transport", transport)  # uvloop has one of its own
+        transport = stream_of(transport)
         self._raw = transport
         services, config = self._services, self._services.config
         over: Over = "tcp" if self._tls is None else "tls"

@@ -8,13 +8,13 @@ import asyncio
 import errno
 import logging
 from collections.abc import Awaitable, Callable
-from typing import cast
 
 from kqq.errors import ConfigError
 from kqq.protocol.post import HttpRequest, PostReader, http_response
 from kqq.server.clock import Clock
 from kqq.server.logs import event
 from kqq.server.metrics import CONTENT_TYPE, Metrics
+from kqq.server.transports import stream_of
 
 logger = logging.getLogger("kqq.metrics")
 
@@ -101,7 +101,7 @@ class _Visitor(asyncio.Protocol):
         self._ignored = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast("asyncio.Transport", transport)  # uvloop has one of its own
+        transport = stream_of(transport)
         self._transport = transport
         self._timer = self._door.clock.later(TIME, self._too_late)
         if not self._door.came(self):

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from inspect import iscoroutine
-from typing import Any, cast
+from typing import Any
 
 from kqq.errors import LocalProtocolError
 from kqq.protocol import (
@@ -29,6 +29,7 @@ from kqq.server.logs import event
 from kqq.server.outgoing import Outgoing
 from kqq.server.session import Item, Session
 from kqq.server.store import Stored
+from kqq.server.transports import stream_of
 
 logger = logging.getLogger("kqq.phones")
 
@@ -114,7 +115,7 @@ class Phone(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        transport = cast("asyncio.Transport", transport)  # uvloop has one of its own
+        transport = stream_of(transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=0)  # so that an empty buffer is told at once
         self._connection = Connection(Role.SERVER)
@@ -388,11 +389,8 @@ class Phone(asyncio.Protocol):
             return  # it is woken again when that is written
         # Who needs a breath between lines gets the statuses that are true by then.
         most = 1 if self._connection.old_habits else self._config.take_limit
-        items, uin, now = (
-            self._services.sessions.take(session, most),
-            session.uin,
-            self._clock.now(),
-        )
+        items = self._services.sessions.take(session, most)
+        uin, now = session.uin, self._clock.now()
         for item in items:
             last = item.id if isinstance(item, Stored) else None
             self._statuses += last is None

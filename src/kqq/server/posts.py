@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import cast
 
 from kqq.protocol import (
     Closed,
@@ -43,6 +42,7 @@ from kqq.server.journal import Attempt, Step
 from kqq.server.logs import event
 from kqq.server.session import Session
 from kqq.server.store import Stored
+from kqq.server.transports import stream_of
 
 logger = logging.getLogger("kqq.posts")
 
@@ -104,8 +104,7 @@ class Post(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        # That of uvloop is none by its class.
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = stream_of(transport)
         self._handover = Handover(self._transport)
         self._due = self._clock.now() + _REQUEST_TIME
         self._watch()

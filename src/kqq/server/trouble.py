@@ -12,7 +12,7 @@ from kqq.server.logs import event
 
 logger = logging.getLogger("kqq.store")
 
-_TODO = {
+_ADVICE = {
     sqlite3.SQLITE_FULL: "make room on its disk",
     sqlite3.SQLITE_IOERR: "look at its disk, at quotas and at limits of the size of files",
     sqlite3.SQLITE_BUSY: "end the program that holds it locked",
@@ -22,9 +22,9 @@ _TODO = {
 }
 
 
-def todo(error: Exception) -> str | None:
+def advice_for(error: Exception) -> str | None:
     """Return what to do about an error of the disk; None for one of the statement alone."""
-    return _TODO.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    return _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
 
 
 class Trouble:
@@ -38,7 +38,7 @@ class Trouble:
 
     def failed(self, error: Exception, doing: str = "write") -> None:
         """Say that a write has failed, or whatever was being done."""
-        advice = todo(error)
+        advice = advice_for(error)
         if advice is None or doing != "write":
             event(logger, logging.ERROR, f"{doing} failed", why=error)
             return

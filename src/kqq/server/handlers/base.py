@@ -123,7 +123,10 @@ class After:
 
 
 class Taken(NamedTuple):
-    """A reply that carries `items`, taken by `session`; they are delivered when it has arrived."""
+    """A reply that carries `items`, taken by `session`; they are delivered when it has arrived.
+
+    There is at least one.
+    """
 
     reply: Reply
     session: Session
