@@ -181,8 +181,8 @@ class Stage:
                 await own.close()
         assert server._lock is not None
         server._lock.close()
-        if (writer := server._database._thread) is not None:
-            server._database._batches.put(None)
+        if (writer := server._database._writer_thread) is not None:
+            server._database._transactions.put(None)
             await asyncio.to_thread(writer.join)
         server._checks.close()
         self._dead.append(server)

@@ -100,7 +100,7 @@ AT_ONCE = {"kqq.cli", "kqq.errors", "kqq.words"}
 LAYERS = {
     "tools, which know nothing of chat": {
         "certificates", "checks", "claim", "clock", "config", "database", "handover", "logs",
-        "picture", "rounds", "transports", "trouble",
+        "picture", "rounds", "transaction", "transports", "trouble",
     },
     "what is made of them": {
         "backup", "captcha", "diagnosis", "journal", "journal_words", "limits", "metrics",
@@ -115,7 +115,7 @@ LAYERS = {
         "handlers", "handlers.directory", "handlers.friending", "handlers.messaging",
         "handlers.people", "handlers.roster", "handlers.sign_in",
     },
-    "the gates before them": {"dispatch"},
+    "the gates before them": {"dispatch", "shortcut"},
     "who is at the other end: phones, posts, browsers, the operator": {
         "account_page", "admin", "admin_door", "pages", "phones", "posts", "register_page",
     },

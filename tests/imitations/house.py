@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,7 +44,7 @@ class House(Serving):
 
         async def run() -> T:
             done = what(self.server)
-            if isinstance(done, asyncio.Future):
+            if isinstance(done, Awaitable):
                 await done
             return done
 

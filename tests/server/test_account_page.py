@@ -450,7 +450,7 @@ async def test_going_away_while_it_is_written(visitor: Visitor) -> None:
     link = stage.link((HOST, 50000))
     await link.send(head.encode() + body.encode())
     async with asyncio.timeout(WAIT):
-        while not stage.server._database._writing:  # noqa: ASYNC110  # a turn of the loop each
+        while not stage.server._database._is_writing:  # noqa: ASYNC110  # a turn of the loop each
             await asyncio.sleep(0)
     link.reset()
     await stage.idle()

@@ -31,6 +31,7 @@ from kqq.server.accounts import (
 from kqq.server.checks import Checks
 from kqq.server.devices import add_device, revoke_device
 from kqq.server.store import Store
+from kqq.server.transaction import Written
 from stage import JULIET, MD5, PARIS, ROMEO, WAIT, ManualClock
 
 WRONG = password_md5("wrong")
@@ -281,7 +282,7 @@ async def test_addresses_take_turns(store: Store, clock: ManualClock) -> None:
 async def test_change_while_the_password_is_checked(
     store: Store,
     clock: ManualClock,
-    change: Callable[[Store], asyncio.Future[int]],
+    change: Callable[[Store], Written],
     why: type[Exception],
 ) -> None:
     """What counts is the account as it is when the check is done."""

@@ -10,17 +10,34 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from kqq.errors import StoreError
 from kqq.server import database as module
-from kqq.server.database import Database, Table, _connect, migrations, prepare_folder
+from kqq.server import transaction
+from kqq.server.database import Database, _connect, migrations, prepare_folder
 from kqq.server.store import Account, Kind, Store, Stored
+from kqq.server.transaction import Table, Value, Written
 from stage import ManualClock
 
 INSERT = "INSERT INTO account (uin, nick, face, proof, created) VALUES (?, ?, 0, '', 0)"
+
+
+T = TypeVar("T")
+
+
+def messages(database: Database) -> Table[Written]:
+    """Return a table that rows are put into."""
+    return database.table("message", "receiver", "sender", "kind", "text", "sent")
+
+
+def put(table: Table[Written], *values: Value) -> Written:
+    """Put a row there."""
+    row = Written(table, values)
+    table.put(row)
+    return row
 
 
 def uins(database: Database) -> list[Any]:
@@ -105,10 +122,12 @@ async def test_failed_write_that_nobody_awaits_is_logged(
 
 async def test_cancelled_write_is_written(database: Database) -> None:
     """Whoever gives up waiting does not stop the write, nor the others."""
-    given_up = database.write(INSERT, 1, "n")
+    given_up = asyncio.ensure_future(database.write(INSERT, 1, "n"))
     other = database.write(INSERT, 2, "n")
+    await asyncio.sleep(0)
     given_up.cancel()
     await other
+    assert given_up.cancelled()
     assert uins(database) == [1, 2]
 
 
@@ -436,9 +455,9 @@ async def test_rows_get_ascending_ids(database: Database) -> None:
     """Those of one turn by few statements, in order, and before what else is written in it."""
     for uin in (1, 2):
         await database.write(INSERT, uin, "n")
-    table = Table("message", "receiver", "sender", "kind", "text", "sent")
+    table = messages(database)
     other = database.write("UPDATE account SET nick = (SELECT count(*) FROM message)")
-    rows = [database.insert(table, 1, 2, "message", b"%d" % number, 0.0) for number in range(700)]
+    rows = [put(table, 1, 2, "message", b"%d" % number, 0.0) for number in range(700)]
     ids = await asyncio.gather(*rows)
     assert await other == 2
     assert ids == list(range(1, 701))
@@ -452,8 +471,8 @@ async def test_rows_get_ascending_ids(database: Database) -> None:
 async def test_a_bad_row_fails_alone(database: Database) -> None:
     """The others get ids that go up all the same."""
     await database.write(INSERT, 1, "n")
-    table = Table("message", "receiver", "sender", "kind", "text", "sent")
-    rows = [database.insert(table, to, 2, "message", b"", 0.0) for to in (1, 3, 1)]
+    table = messages(database)
+    rows = [put(table, to, 2, "message", b"", 0.0) for to in (1, 3, 1)]
     one, bad, other = await asyncio.gather(*rows, return_exceptions=True)
     assert isinstance(bad, StoreError)
     assert isinstance(one, int)
@@ -495,20 +514,6 @@ async def test_what_others_write_is_noticed(
     assert noticed == ["somebody"]
 
 
-async def test_nobody_can_cancel_a_write(database: Database) -> None:
-    """A task that is cancelled while it waits ends once it is written."""
-
-    async def write() -> None:
-        await database.write(INSERT, 1, "n")
-
-    task = asyncio.create_task(write())
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert uins(database) == [1]
-
-
 async def test_rows_of_others_are_noticed_at_once(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -516,17 +521,17 @@ async def test_rows_of_others_are_noticed_at_once(
     monkeypatch.setattr(module, "_LOOK_EVERY", 3600.0)
     noticed: list[str] = []
     await database.write(INSERT, 1, "n")
-    table = Table("message", "receiver", "sender", "kind", "text", "sent")
-    await database.insert(table, 1, 2, "message", b"a", 0.0)
+    table = messages(database)
+    await put(table, 1, 2, "message", b"a", 0.0)
     database.on_foreign_write(lambda: noticed.append("somebody"))
-    await asyncio.gather(*(database.insert(table, 1, 2, "message", b"b", 0.0) for _ in range(3)))
+    await asyncio.gather(*(put(table, 1, 2, "message", b"b", 0.0) for _ in range(3)))
     assert noticed == []
     with closing(sqlite3.connect(tmp_path / "kqq.sqlite")) as other, other:
         other.execute("INSERT INTO message (receiver, sender, kind, text, sent)"
                       " VALUES (1, 2, 'message', x'63', 0)")  # fmt: skip
-    await database.insert(table, 1, 2, "message", b"d", 0.0)
+    await put(table, 1, 2, "message", b"d", 0.0)
     assert noticed == ["somebody"]
-    await database.insert(table, 1, 2, "message", b"e", 0.0)
+    await put(table, 1, 2, "message", b"e", 0.0)
     assert noticed == ["somebody"]
 
 
@@ -537,13 +542,15 @@ async def test_rows_of_others_between_writes_that_are_tried_alone(
     monkeypatch.setattr(module, "_LOOK_EVERY", 3600.0)
     noticed: list[str] = []
     await database.write(INSERT, 1, "n")
-    table = Table("message", "receiver", "sender", "kind", "text", "sent")
-    await database.insert(table, 1, 2, "message", b"a", 0.0)
+    table = messages(database)
+    await put(table, 1, 2, "message", b"a", 0.0)
     database.on_foreign_write(lambda: noticed.append("somebody"))
     with closing(_connect(tmp_path / "kqq.sqlite")) as other:
-        put = "INSERT INTO message (receiver, sender, kind, text, sent) VALUES (1, 2, '', x'63', 0)"
-        monkeypatch.setattr(module, "_run_all", _once(module._run_all, lambda: other.execute(put)))
-        rows = [database.insert(table, to, 2, "message", b"", 0.0) for to in (1, 3, 1)]
+        sql = "INSERT INTO message (receiver, sender, kind, text, sent) VALUES (1, 2, '', x'63', 0)"
+        monkeypatch.setattr(
+            transaction, "_run_all", _once(transaction._run_all, lambda: other.execute(sql))
+        )
+        rows = [put(table, to, 2, "message", b"", 0.0) for to in (1, 3, 1)]
         first, _, last = await asyncio.gather(*rows, return_exceptions=True)
     assert (first, last) == (2, 4)
     assert noticed == ["somebody"]
@@ -568,14 +575,40 @@ async def test_a_look_that_fails_ends_nothing(
     assert uins(database) == [1, 2, 3]
 
 
+async def test_errors_of_those_who_are_told(database: Database, tmp_path: Path) -> None:
+    """They are the loop's to tell of; others are told all the same, and the writer goes on."""
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: told.append(str(context["exception"]))
+    )
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no")
+
+    await database.write(INSERT, 1, "n")
+    for call in (fail, lambda *_: told.append("called")):
+        database.on_foreign_write(call)
+        messages(database).on_stored(call)
+    with closing(sqlite3.connect(tmp_path / "kqq.sqlite")) as other, other:
+        other.execute("INSERT INTO message (receiver, sender, kind, text, sent)"
+                      " VALUES (1, 2, 'message', x'63', 0)")  # fmt: skip
+    row = put(messages(database), 1, 2, "message", b"a", 0.0)
+    for call in (fail, lambda *_: told.append("called")):
+        row.add_done_callback(call)
+    assert await row == 2
+    assert told == ["no", "called"] * 3
+    assert await database.write(INSERT, 2, "n") == 1
+
+
 async def test_how_long_nobody_has_looked(tmp_path: Path) -> None:
     """Since the last transaction, for ever if there was none."""
     clock = ManualClock()
     database = Database(prepare_folder(tmp_path), clock)
-    assert database.unobserved == math.inf
+    assert database.looked == -math.inf
+    now = clock.now()
     await database.write(INSERT, 1, "n")
     clock.advance(3.0)
-    assert database.unobserved == 3.0
+    assert database.looked == now
     await database.close()
 
 
@@ -586,8 +619,8 @@ async def test_a_disk_that_fails_while_each_write_is_tried_alone(
     await database.write(INSERT, 1, "n")
     with closing(_connect(tmp_path / "kqq.sqlite")) as other:
         database._writer.execute("PRAGMA busy_timeout=1")
-        locking = _once(module._run_all, lambda: other.execute("BEGIN IMMEDIATE"))
-        monkeypatch.setattr(module, "_run_all", locking)
+        locking = _once(transaction._run_all, lambda: other.execute("BEGIN IMMEDIATE"))
+        monkeypatch.setattr(transaction, "_run_all", locking)
         writes = [database.write(INSERT, number, "n") for number in (1, 4, 5, 6)]
         found = await asyncio.gather(*writes, return_exceptions=True)
         assert ["UNIQUE" in str(found[0]), found[1]] == [True, 1]
@@ -595,13 +628,14 @@ async def test_a_disk_that_fails_while_each_write_is_tried_alone(
     assert uins(database) == [1, 4]
 
 
-def _once(run: Callable[..., None], then: Callable[[], object]) -> Callable[..., None]:
+def _once(run: Callable[..., T], then: Callable[[], object]) -> Callable[..., T]:
     """Return `run` that has something happen after the first time it succeeds."""
     left = [then]
 
-    def run_and_more(connection: sqlite3.Connection, batch: object) -> None:
-        run(connection, batch)
+    def run_and_more(connection: sqlite3.Connection, batch: object) -> T:
+        done = run(connection, batch)
         if left:
             left.pop()()
+        return done
 
     return run_and_more

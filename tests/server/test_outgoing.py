@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from kqq.server import Config
 from kqq.server.outgoing import Outgoing
-from kqq.server.rounds import Rounds
 from stage import ManualClock
 
 BREATH = 0.05
@@ -50,7 +49,6 @@ class Client:
         self.outgoing = Outgoing(
             self.socket,
             self.clock,
-            Rounds(self.clock),
             config,
             emptied=self._count_emptied,
             handed_over=self._look_at_marks,
@@ -166,38 +164,49 @@ def test_looks_become_rare() -> None:
 # --- streams -------------------------------------------------------------------------------------
 
 
-async def test_who_pipelines_gets_one_write_a_turn() -> None:
-    """All that is said in a turn of the loop is one write at its end."""
+def test_who_pipelines_gets_one_write() -> None:
+    """What is said while lines are gathered is one write at its end, and otherwise one each."""
     client = Client(pipelines=True)
+    assert client.outgoing.gather()
     client.reply(b"a", b"b")
+    assert not client.outgoing.gather(), "somebody gathers already"
     client.push(b"1", b"2")
     client.outgoing.heard()
     assert client.got() == []
-    await asyncio.sleep(0)
+    client.outgoing.write()
     assert client.got() == [b"ab12"]
     assert client.marks == [b"2"[0]]
-    client.reply(b"c")
-    await asyncio.sleep(0)
-    assert client.got() == [b"c"]
-    assert client.emptied == 2
+    client.reply(b"c", b"d")
+    assert client.got() == [b"c", b"d"]
+    assert client.emptied == 3
     assert client.clock.due == 0
 
 
-async def test_nothing_is_lost_when_a_client_shows_other_habits() -> None:
+def test_who_does_not_pipeline_is_not_gathered_for() -> None:
+    """Each line is a write of its own, at its time."""
+    client = Client()
+    assert client.outgoing.gather()
+    client.reply(b"a", b"b")
+    assert client.got() == [b"a", b"b"]
+    client.outgoing.write()
+    assert client.got() == []
+
+
+def test_nothing_is_lost_when_a_client_shows_other_habits() -> None:
     """Lines that wait go out as is due now, whatever was due when they were said."""
     client = Client()
     client.socket.held = 1
     client.reply(b"a")
     client.push(b"1")
+    assert client.got() == [b"a"]
     client.outgoing.pipelines = True
     client.reply(b"b")
-    assert client.got() == [b"a"]
-    await asyncio.sleep(0)
     assert client.got() == [b"1b"]
+    assert client.outgoing.gather()
     client.reply(b"c")
     client.outgoing.pipelines, client.outgoing.old_habits = False, True
     client.reply(b"d")
-    await asyncio.sleep(0)
+    client.outgoing.write()
     assert client.got() == []
     client.clock.advance(BREATH)
     assert client.got() == [b"c"]
@@ -333,13 +342,14 @@ def test_what_is_let_go_of() -> None:
     assert not len(client.outgoing)
 
 
-async def test_nothing_is_written_to_a_connection_that_broke() -> None:
+def test_nothing_is_written_to_a_connection_that_broke() -> None:
     """What is said to it is dropped and not taken for handed over."""
     client = Client(pipelines=True)
+    assert client.outgoing.gather()
     client.push(b"1")
     client.socket.is_broken = True
     client.push(b"2")
-    await asyncio.sleep(0)
+    client.outgoing.write()
     assert client.got() == []
     assert client.marks == []
     assert not client.outgoing.handover.is_waiting

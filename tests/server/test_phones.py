@@ -609,7 +609,7 @@ async def test_flood_of_commands_is_slowed_down(tmp_path: Path) -> None:
             heard += more
             assert "&RES=0" in await juliet.ask(request("Query_Stat2", JULIET))
         assert not romeo.link.server.is_reading()
-        assert len(phone._events) < 100
+        assert len(phone._lines) < 100
         assert romeo.link.server.unread > 100_000
         romeo.link.reset()
         await stage.idle()
@@ -747,7 +747,7 @@ async def test_client_that_does_not_read(stage: Stage, caplog: pytest.LogCapture
         phone = phone_of(deaf.link)
         assert not deaf.link.server.is_reading()
         assert deaf.link.server.get_write_buffer_size() < 20_000
-        assert len(phone._events) < 1000
+        assert len(phone._lines) < 1000
         assert len(phone._replies) == 0
         assert deaf.link.server.unread > 3_000_000
         await stage.advance(stage.config.slow_reader_time - 1)
@@ -786,7 +786,7 @@ async def test_flood_while_the_disk_stands_still(stage: Stage) -> None:
         phone = phone_of(wire.link)
         assert not wire.link.server.is_reading()
         assert len(phone._replies) == stage.config.replies_limit
-        assert len(phone._events) < 1000
+        assert len(phone._lines) < 1000
         assert wire.link.server.unread > 300_000
     await stage.idle()
     assert seqs(wire.waiting()) == list(range(1, 5001))
@@ -826,7 +826,7 @@ async def test_flood_while_a_password_is_checked(stage: Stage) -> None:
     wire = stage.connect()
     await wire.say(sign_in_line(ROMEO, seq=1), *(message(n) for n in range(2, 5001)))
     await stage.password_is_being_checked()
-    assert len(phone_of(wire.link)._events) < 1000
+    assert len(phone_of(wire.link)._lines) < 1000
     await stage.idle()
     assert seqs(wire.waiting()) == list(range(1, 5001))
 
@@ -856,7 +856,7 @@ async def test_flood_of_short_lines(stage: Stage, caplog: pytest.LogCaptureFixtu
     visitor.data_received(f"{sign_in_line(ROMEO)}\r\n".encode() + b"abc\n" * 60_000)
     phone = phone_of(wire.link)
     await stage.turns()
-    assert len(phone._events) <= 2048 / 4
+    assert len(phone._lines) <= 2048 / 4
     await stage.idle()
     assert wire.link.writes.popleft().startswith(b"VER=1.1&CMD=Login&")
     assert wire.link.is_over()

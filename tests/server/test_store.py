@@ -468,3 +468,33 @@ async def test_friends_that_are_remembered_are_bounded(
     assert store.are_friends(ROMEO, JULIET)
     assert store.are_friends(JULIET, ROMEO)
     assert len(store._friends) == 1
+
+
+async def test_messages_that_are_being_stored(store: Store) -> None:
+    """They are what will be told of, with what they are; until then they count as unfinished."""
+    told: list[tuple[int, int, int, str, Kind]] = []
+    store.on_stored(
+        lambda messages: told.extend(
+            (one.number, one.receiver, one.sender, one.text, one.kind) for one in messages
+        )
+    )
+    new = [
+        store.add_message(ROMEO, JULIET, "\udcff二", 1.0),
+        store.add_message(JULIET, ROMEO, "", 1.0, Kind.ACCEPTED),
+    ]
+    assert (store.unfinished(JULIET), store.unfinished(PARIS), told) == (1, 0, [])
+    assert await asyncio.gather(*new) == [1, 2]
+    assert store.unfinished(JULIET) == 0
+    assert told == [
+        (1, JULIET, ROMEO, "\udcff二", Kind.MESSAGE),
+        (2, ROMEO, JULIET, "", Kind.ACCEPTED),
+    ]
+
+
+async def test_friends_by_the_time_of_the_caller(store: Store, database: Database) -> None:
+    """What is remembered is believed for a second after the last look at what others wrote."""
+    await store.change_account(PARIS, face=1)
+    assert store.are_friends(ROMEO, JULIET)
+    database.execute("DELETE FROM friend")
+    assert store.are_friends(ROMEO, JULIET, database.looked + 0.9)
+    assert not store.are_friends(ROMEO, JULIET, database.looked + 1.1)

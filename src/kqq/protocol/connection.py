@@ -93,7 +93,7 @@ class Connection:
     a bare LF at the end, or junk in front. `pipelines` is true once it sent two lines in one go, so
     it reads a stream; but not with old habits (ZNQQ and yiwoSDK may send two lines that come as
     one piece, and read one). `noise` says how many fragments that are no lines the last `receive`
-    passed over.
+    passed over; `ending` is the `Closed` event once it was due.
     """
 
     __slots__ = (
@@ -105,6 +105,7 @@ class Connection:
         "_sends_requests",
         "_waiting",
         "closed",
+        "ending",
         "noise",
         "old_habits",
         "role",
@@ -115,6 +116,7 @@ class Connection:
     ) -> None:
         self.role = role
         self.closed = False
+        self.ending: Closed | None = None
         self.old_habits = False
         self.noise = 0
         self._sends_requests = role is Role.CLIENT
@@ -129,30 +131,47 @@ class Connection:
         """Return what `data` completes, in order. `b""` means that the stream ended."""
         if self.closed:
             return []
+        events = [self.read(raw) for raw in self.split(data, now)]
+        if self.ending is not None:
+            events.append(self.ending)
+        return events
+
+    def split(self, data: bytes, now: float) -> list[bytes]:
+        """Return the lines that `data` completes, each for `read`, without its LF.
+
+        It is the first half of `receive`, for who wants to see lines before they are read, and
+        reads each when its turn has come. When the stream ended, or broke, `ending` says so.
+        """
+        if self.closed:
+            return []
         self._heard = now
         self.noise = 0
         if not data:
             return self._end()
         if self._framing is Framing.BODY:
-            return self._gather(data)
-        sender = self.role.other
-        events: list[Event] = []
+            error = self._lines.gather(data)  # only the length can be wrong before it ends
+            if error is not None:
+                self._close(Closed(error))
+            return []
+        lines = []
         for raw in self._lines.feed(data):
             if not raw.endswith(b"\r"):
                 self.old_habits = True
             if len(raw) <= _NOISE and b"=" not in raw:
                 self.noise += 1
                 continue
-            line = Line.decode(raw)
-            if line.junk:
+            if not raw.startswith(b"VER=") and Line.decode(raw).junk:
                 self.old_habits = True
-            message = decode(line, sender)
-            events.append(self._matched(message) if self._waiting else message)
-        self._has_pipelined = self._has_pipelined or len(events) > 1
+            lines.append(raw)
+        self._has_pipelined = self._has_pipelined or len(lines) > 1
         if self._lines.error is not None:
-            self.closed = True
-            events.append(Closed(self._lines.error))
-        return events
+            self._close(Closed(self._lines.error))
+        return lines
+
+    def read(self, raw: bytes) -> Event:
+        """Return what a line says that `split` gave, or why it cannot be read."""
+        message = decode(Line.decode(raw), self.role.other)
+        return self._matched(message) if self._waiting else message
 
     def forget(self) -> None:
         """Forget what came of a line whose end will not come any more."""
@@ -207,23 +226,17 @@ class Connection:
             self._heard = now
         return events
 
-    def _end(self) -> list[Event]:
-        self.closed = True
-        events: list[Event] = []
+    def _end(self) -> list[bytes]:
         unfinished = self._lines.pending
         if self._framing is Framing.BODY and unfinished:
-            events.append(self._matched(decode(Line.decode(unfinished), self.role.other)))
-            unfinished = b""
-        events.append(Closed(unfinished=unfinished))
-        return events
+            self._close(Closed())
+            return [unfinished]
+        self._close(Closed(unfinished=unfinished))
+        return []
 
-    def _gather(self, data: bytes) -> list[Event]:
-        """Take more of a body; only its length can be wrong before it ends."""
-        error = self._lines.gather(data)
-        if error is None:
-            return []
+    def _close(self, ending: Closed) -> None:
         self.closed = True
-        return [Closed(error)]
+        self.ending = ending
 
     def _matched(self, message: Message | Unreadable) -> Event:
         """Return the reply with its request, anything else as it is.

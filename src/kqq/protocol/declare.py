@@ -77,7 +77,7 @@ def command(
         )
         if any(declared.rest for declared in fields[:-1]):
             raise TypeError(f"{cls.__name__}: only the last field can take the rest of the line")
-        read, write, source = prepare(made, name, fields, role)
+        read, write, source, pattern = prepare(made, name, fields, role)
         made.spec = Spec(
             cls=made,
             role=role,
@@ -94,6 +94,7 @@ def command(
             read=read,
             write=write,
             source=source,
+            pattern=pattern,
         )
         _register(made.spec)
         return made

@@ -151,17 +151,18 @@ def _pattern(command: str, fields: tuple[Field, ...], role: str) -> re.Pattern[s
 
 def prepare(
     cls: type[Message], command: str, fields: tuple[Field, ...], role: str
-) -> tuple[Read, Write, str]:
-    """Return reader, writer and their source text for one declaration."""
+) -> tuple[Read, Write, str, re.Pattern[str]]:
+    """Return reader, writer, their source text and the reader's pattern for one declaration."""
 
     def read_by_name(line: Line) -> Message | Unreadable:
         return _read_by_name(cls.spec, line)
 
+    pattern = _pattern(command, fields, role)
     space: dict[str, Any] = {
         "cls": cls,
         "Head": Head,
         "make": tuple.__new__,
-        "match": _pattern(command, fields, role).fullmatch,
+        "match": pattern.fullmatch,
         "new": object.__new__,
         "fill": object.__setattr__,
         "read_by_name": read_by_name,
@@ -188,7 +189,7 @@ def prepare(
     exec(compile(source, f"<prepared for {cls.__name__}>", "exec"), space)
     space["__init__"].__qualname__ = f"{cls.__qualname__}.__init__"
     cls.__init__ = space["__init__"]  # type: ignore[method-assign]
-    return space["read"], space["write"], source
+    return space["read"], space["write"], source, pattern
 
 
 def _read_by_name(spec: Spec, line: Line) -> Message | Unreadable:

@@ -1,6 +1,7 @@
 """The words the catalogue is written in: fields, messages, and what is declared of each."""
 
 import dataclasses
+import re
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -207,7 +208,9 @@ class Spec:
 
     `cls` is the class, `role` "request", "reply", "push" or "document". `when` names a field whose
     presence tells this form of a reply from the common one. `answers` are the replies a request
-    may get.
+    may get. `pattern` matches a line in the declared order; its groups are the values as sent:
+    `VER`, `CON`, `SEQ`, `UIN`, `SID` and `XP` of a request, `VER`, `SEQ` and `UIN` of a reply or
+    push, then the fields.
     """
 
     cls: type[Message]
@@ -225,6 +228,7 @@ class Spec:
     read: Read
     write: Write
     source: str
+    pattern: re.Pattern[str]
 
     @property
     def head(self) -> tuple[Field, ...]:

@@ -33,6 +33,7 @@ from kqq.server.journal_words import advice
 from kqq.server.profiles import check_choice, set_values
 from kqq.server.session import Session
 from kqq.server.store import Account, Kind, Store
+from kqq.server.transaction import Written
 
 SYSTEM = 10000
 """The number announcements come from (ZN SETM)."""
@@ -494,7 +495,7 @@ def _new_account(
     return Account(uin, nick, 0, proof, add, write)
 
 
-def _befriend(admin: Admin, one: int, other: int) -> asyncio.Future[int]:
+def _befriend(admin: Admin, one: int, other: int) -> Written:
     """Store a friendship, which answers the requests between the two."""
     for asker, asked in ((one, other), (other, one)):
         if admin.store.has_request(asker, asked):

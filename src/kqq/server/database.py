@@ -1,8 +1,7 @@
 """SQLite: reads at once on the event loop, writes of one turn in one transaction on a thread.
 
-A write is on disk when its future is done (`synchronous=FULL`). While the writer is busy the next
-transaction gathers, so the more is written at once, the less each write costs; and rows for one
-table are put there by few statements, since each has the thread ask for the interpreter once more.
+A write is on disk when it is done (`synchronous=FULL`). While the writer is busy the next
+transaction gathers, so the more is written at once, the less each write costs.
 """
 
 import asyncio
@@ -15,18 +14,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import resources
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from kqq.errors import StoreError
 from kqq.server.clock import Clock, LoopClock
-from kqq.server.trouble import Trouble, advice_for
-
-Value = int | float | str | bytes | None
-Row = tuple[Value, ...]
+from kqq.server.transaction import Row, Table, Transaction, Value, Written, in_transaction
+from kqq.server.trouble import Trouble
 
 _MIGRATION = re.compile(r"(\d{4})_\w+\.sql")
 _BUSY_MS = 5_000
@@ -38,45 +33,6 @@ _ALONG = 0.005
 _LOOK_EVERY = 0.5  # seconds
 _STATEMENTS = 256
 """Prepared statements that are kept: about as many as there are."""
-_ROWS = 256
-"""Rows of one statement, at most."""
-
-
-class Table:
-    """Where rows are put, with a value for each of `columns`."""
-
-    def __init__(self, name: str, *columns: str) -> None:
-        self._start = f"INSERT INTO {name} ({', '.join(columns)}) VALUES "  # noqa: S608
-        self._row = f"({', '.join('?' for _ in columns)})"
-        self._statements: dict[int, str] = {}
-
-    def statement(self, count: int) -> str:
-        """Return the statement that puts so many rows there."""
-        if count not in self._statements:
-            self._statements[count] = self._start + ", ".join([self._row] * count)
-        return self._statements[count]
-
-
-class Written(asyncio.Future[int]):
-    """Done when something is on disk. Nobody can cancel it: it is written, whoever waits for it.
-
-    A task that is cancelled while it awaits this ends when it is done.
-    """
-
-    __slots__ = ()
-
-    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002  # asyncio names it
-        """Do nothing."""
-        return False
-
-
-@dataclass(slots=True)
-class _Write:
-    what: str | Table  # SQL, or the table for a row
-    values: tuple[Value, ...]
-    done: Written
-    result: int = 0
-    error: Exception | None = None
 
 
 class Database:
@@ -100,21 +56,22 @@ class Database:
                 raise
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"cannot use the database {path}: {error}") from error
-        self._rows: list[_Write] = []  # they gather for the next transaction,
-        self._others: list[_Write] = []  # and come in it before these
-        self._writing = False
-        self._is_urgent = False  # of what gathers, something is
+        self._tables: dict[str, Table[Any]] = {}  # where rows gather for the next transaction,
+        self._statements: list[Written] = []  # which come in it before these
+        self._is_writing = False
+        self._is_urgent = False  # of what gathers, something is; each row is
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._batches: queue.SimpleQueue[list[_Write] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._transactions: queue.SimpleQueue[Transaction | None] = queue.SimpleQueue()
+        self._writer_thread: threading.Thread | None = None
         self._idle: asyncio.Future[None] | None = None
         self._on_foreign_write: list[Callable[[], None]] = []
-        self._clock = clock or LoopClock()
-        self._trouble = Trouble(path, self._clock)
+        self.clock = clock or LoopClock()
+        self._trouble = Trouble(path, self.clock)
         self._foreign_version = 0
         self._look_due = 0.0
-        self._last_id = 0
-        self._looked = -math.inf
+        self.looked = -math.inf
+        """When it was last seen, by `clock`, whether something else has written: with the last
+        transaction. Since then somebody may have."""
         self.batches = 0
         """Transactions of the writer so far."""
         self.writes = 0
@@ -139,27 +96,32 @@ class Database:
         except sqlite3.Error as error:
             raise StoreError(f"cannot write {self._path}: {error}") from error
 
-    def write(self, sql: str, *values: Value) -> asyncio.Future[int]:
+    def write(self, sql: str, *values: Value) -> Written:
         """Write with whatever else is written in this turn of the loop.
 
-        The future gives how many rows changed when it is on disk, or holds StoreError; an error
+        Awaited, it gives how many rows changed when it is on disk, or raises StoreError; an error
         nobody awaits is logged. One bad write does not take others of its transaction with it.
         """
-        return self._gather(self._others, sql, values)
+        self._begin()
+        return self._gather(sql, values)
 
-    def write_along(self, sql: str, *values: Value) -> asyncio.Future[int]:
+    def write_along(self, sql: str, *values: Value) -> Written:
         """Write with the next transaction there is, or some milliseconds later; else as `write`.
 
         It is for what nobody waits for: a transaction of its own would hold up what comes next.
         """
-        return self._gather(self._others, sql, values, is_urgent=False)
+        if not self._is_urgent:
+            self._started().call_later(_ALONG, self._hand_over_now)
+        return self._gather(sql, values)
 
-    def insert(self, table: Table, *values: Value) -> asyncio.Future[int]:
-        """Put a row into a table whose rows get ascending ids (AUTOINCREMENT); gives its id.
+    def table(self, name: str, *columns: str) -> Table[Any]:
+        """Return where rows are put into a table with AUTOINCREMENT, always the same for a name.
 
-        As `write`; but in its transaction rows are put before anything else is written.
+        What is put there is written as by `write`, before all that is no row; its number is its id.
         """
-        return self._gather(self._rows, table, values)
+        if name not in self._tables:
+            self._tables[name] = Table(name, columns, self._begin)
+        return self._tables[name]
 
     def on_foreign_write(self, call: Callable[[], None]) -> None:
         """Have `call` called when the writer sees that something else has written into the file.
@@ -169,12 +131,7 @@ class Database:
         """
         self._on_foreign_write.append(call)
 
-    @property
-    def unobserved(self) -> float:
-        """The seconds in which something else may have written without being seen."""
-        return self._clock.now() - self._looked
-
-    def probe(self) -> asyncio.Future[int]:
+    def probe(self) -> Written:
         """Write a page that says what it said before, to see whether that can be done."""
         self.write(f"PRAGMA user_version={migrations()[-1][0]}")
         return self.write("UPDATE account SET uin = uin WHERE uin = -1")
@@ -182,7 +139,7 @@ class Database:
     @property
     def is_writing(self) -> bool:
         """Whether anything is being written, or waits for it."""
-        return self._writing or bool(self._rows or self._others)
+        return self._is_writing or self._has_gathered()
 
     async def close(self) -> None:
         """Finish what is being written, then close the file."""
@@ -191,75 +148,71 @@ class Database:
                 self._hand_over_now()
                 self._idle = self._loop.create_future()
                 await self._idle
-        if self._thread is not None:
-            self._batches.put(None)
-            await asyncio.to_thread(self._thread.join)
+        if self._writer_thread is not None:
+            self._transactions.put(None)
+            await asyncio.to_thread(self._writer_thread.join)
         self._reader.close()
         self._writer.close()
 
-    def _gather(
-        self,
-        those: list[_Write],
-        what: str | Table,
-        values: tuple[Value, ...],
-        *,
-        is_urgent: bool = True,
-    ) -> asyncio.Future[int]:
+    def _gather(self, sql: str, values: Row) -> Written:
+        write = Written(sql, values)
+        self._statements.append(write)
+        return write
+
+    def _has_gathered(self) -> bool:
+        return bool(self._statements) or any(table.has_gathered for table in self._tables.values())
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        """Return the loop; with the first write the thread is started."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(target=self._run, name="kqq-writer", daemon=True)
-            self._thread.start()
-        done = Written(loop=self._loop)
-        those.append(_Write(what, values, done))
-        if not is_urgent:
-            self._loop.call_later(_ALONG, self._hand_over_now)
-        elif not self._is_urgent:
+            self._writer_thread = threading.Thread(target=self._run, name="kqq-writer", daemon=True)
+            self._writer_thread.start()
+        return self._loop
+
+    def _begin(self) -> None:
+        """Have what is gathered from now on be written soon."""
+        if not self._is_urgent:
+            loop = self._started()
             self._is_urgent = True
-            if not self._writing:
-                self._loop.call_soon(self._hand_over)
-        return done
+            if not self._is_writing:
+                loop.call_soon(self._hand_over)
 
     def _hand_over_now(self) -> None:
         """Have what waits be the next, with no more waiting for others."""
-        self._is_urgent = bool(self._rows or self._others)
+        self._is_urgent = self._has_gathered()
         self._hand_over()
 
     def _hand_over(self) -> None:
-        if (self._rows or self._others) and not self._writing:
-            self._writing, self._is_urgent = True, False
-            self._looked = self._clock.now()
-            batch = self._rows + self._others
-            self._rows.clear()
-            self._others.clear()
-            self._batches.put(batch)
+        """Give the writer what was gathered, unless it is busy."""
+        if self._is_writing:
+            return
+        groups: list[list[Any]] = [
+            table.take() for table in self._tables.values() if table.has_gathered
+        ]
+        if self._statements:
+            groups.append(self._statements)
+            self._statements = []
+        if groups:
+            self._is_writing, self._is_urgent = True, False
+            self.looked = self.clock.now()
+            self._transactions.put(Transaction(groups))
 
     def _run(self) -> None:
-        """Write batches until told to stop; runs on the writer thread."""
+        """Commit transactions until told to stop; runs on the writer thread."""
         loop = self._loop
         assert loop is not None
-        while (batch := self._batches.get()) is not None:
+        while (transaction := self._transactions.get()) is not None:
             began = time.perf_counter()
-            try:
-                _commit(self._writer, batch)
-            except Exception as error:  # noqa: BLE001  # all writes would wait for a dead thread
-                for write in batch:
-                    write.error = error
-            has_foreign_writes = self._has_foreign_writes(batch, began)
+            transaction.commit(self._writer)
+            has_foreign_writes = transaction.has_gap() or self._has_foreign_writes(began)
             self.batches += 1
-            self.writes += len(batch)
+            self.writes += transaction.size
             self.seconds += time.perf_counter() - began
-            loop.call_soon_threadsafe(self._written, batch, has_foreign_writes)
+            loop.call_soon_threadsafe(self._written, transaction, has_foreign_writes)
 
-    def _has_foreign_writes(self, batch: list[_Write], now: float) -> bool:
-        """Whether something else has written, as far as is known.
-
-        Ids without a gap say that no rows were put between ours, and cost nothing.
-        """
-        ids = [write.result for write in batch if write.result and isinstance(write.what, Table)]
-        if ids:
-            before, self._last_id = self._last_id, ids[-1]
-            if ids[-1] != before + len(ids):
-                return True
+    def _has_foreign_writes(self, now: float) -> bool:
+        """Whether something else has written, as is asked now and then."""
         if now < self._look_due:
             return False
         self._look_due = now + _LOOK_EVERY
@@ -270,32 +223,27 @@ class Database:
             return True  # it may have
         return self._foreign_version != before
 
-    def _written(self, batch: list[_Write], has_foreign_writes: bool) -> None:  # noqa: FBT001
-        self._writing = False
-        try:
-            if has_foreign_writes:
-                for call in self._on_foreign_write:
-                    call()
-        finally:  # whatever becomes of that, answers wait for these
-            self._tell(batch)
-
-    def _tell(self, batch: list[_Write]) -> None:
-        for write in batch:
-            if write.error is None:
-                write.done.set_result(write.result)
-                if write.result:  # not 0 rows, for which nothing need be written; a PRAGMA has -1
-                    self._trouble.worked()
-            else:
-                self._trouble.failed(write.error)
-                advice = advice_for(write.error)
-                why = f"cannot write: {write.error}" + (f"; {advice}" if advice else "")
-                write.done.set_exception(StoreError(why))
-                write.done.exception()  # logged above; whoever awaits it still gets it
+    def _written(self, transaction: Transaction, has_foreign_writes: bool) -> None:  # noqa: FBT001
+        self._is_writing = False
+        transaction.settle(self._trouble)
         if self._is_urgent:
-            self._hand_over()
-        if self._idle is not None and not self._writing:
+            self._hand_over()  # the writer need not wait for what others do now
+        if has_foreign_writes:
+            for call in self._on_foreign_write:
+                try:
+                    call()
+                except Exception as error:  # noqa: BLE001  # it is told, and others wait
+                    self._report(error)
+        transaction.tell(self._report)
+        if self._idle is not None and not self._is_writing:
             self._idle.set_result(None)
             self._idle = None
+
+    def _report(self, error: Exception) -> None:
+        """Tell of an error of somebody who was called, as the loop tells of its own."""
+        self._started().call_exception_handler(
+            {"message": "an error of what was called after a write", "exception": error}
+        )
 
 
 def _create(path: Path) -> None:
@@ -327,61 +275,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
-    """Write all in one transaction; if one fails, each in its own, so that only it fails."""
-    try:
-        if len(batch) == 1:
-            _run_all(connection, batch)  # a statement alone is a transaction
-        else:
-            _transaction(connection, lambda: _run_all(connection, batch))
-    except Exception as error:
-        if len(batch) == 1:
-            batch[0].error = error
-            return
-        if advice_for(error) is not None:
-            raise  # each alone would fail as well, and might wait as long for who holds the lock
-        for position, write in enumerate(batch):
-            _commit(connection, [write])
-            if write.error is not None and advice_for(write.error) is not None:
-                for other in batch[position + 1 :]:  # as above, and those before are written
-                    other.error = write.error
-                return
-
-
-def _run_all(connection: sqlite3.Connection, batch: list[_Write]) -> None:
-    for what, alike in groupby(batch, key=attrgetter("what")):
-        if isinstance(what, Table):
-            _insert(connection, what, list(alike))
-        else:
-            for write in alike:
-                write.result = connection.execute(what, write.values).rowcount
-
-
-def _insert(connection: sqlite3.Connection, table: Table, rows: list[_Write]) -> None:
-    """Put rows into a table, by statements of 256, 128, 64 ... rows, so that few are prepared."""
-    done = 0
-    while done < len(rows):
-        count = min(1 << (len(rows) - done).bit_length() - 1, _ROWS)
-        some = rows[done : done + count]
-        values = [value for row in some for value in row.values]
-        last = connection.execute(table.statement(count), values).lastrowid
-        assert last is not None, "an INSERT has one"
-        for id, row in enumerate(some, last - count + 1):  # noqa: A001
-            row.result = id
-        done += count
-
-
-def _transaction(connection: sqlite3.Connection, work: Callable[[], object]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        work()
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
 def migrations() -> list[tuple[int, str]]:
     """Return the steps of the database's form: (number, SQL), oldest first."""
     found = []
@@ -405,7 +298,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version={number}")
 
-        _transaction(connection, step)
+        in_transaction(connection, step)
     if _version(connection) > steps[-1][0]:
         raise sqlite3.DatabaseError(
             f"its form {_version(connection)} is newer than this kqq knows ({steps[-1][0]}); "

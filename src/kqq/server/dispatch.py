@@ -8,12 +8,12 @@ except where the real servers were seen to say nothing (HACK, WEI).
 import asyncio
 import logging
 from collections.abc import Coroutine
-from inspect import iscoroutine
 from typing import Any
 
 from kqq.errors import StoreError
-from kqq.protocol import Command, Failure, Login, Reply, Unreadable, failure, show
+from kqq.protocol import CltMsg, Command, Failure, Login, Reply, Unreadable, failure, show
 from kqq.protocol.declare import REQUESTS
+from kqq.server import shortcut
 from kqq.server.handlers import HANDLERS, After, Answer, Context, Taken, password_refusal, refusal
 from kqq.server.handlers.base import NO_SUCH_NUMBER, NOT_SIGNED_IN, REFUSED
 from kqq.server.inbox import InboxFull, NoSuchReceiver, NotFriends, TextTooLong
@@ -22,6 +22,7 @@ from kqq.server.limits import address_key
 from kqq.server.logs import event
 from kqq.server.repeats import is_unique
 from kqq.server.requests import NotAsked, RequestRefused
+from kqq.server.transaction import Written
 
 logger = logging.getLogger("kqq.dispatch")
 
@@ -86,13 +87,16 @@ def dispatch(context: Context, message: Command | Unreadable) -> tuple[Answer | 
     if words is not None:
         unique = is_unique(message.seq)
         remembered = services.repeats.recall(message.uin, words, unique=unique)
+        if isinstance(remembered, Written):
+            assert isinstance(message, CltMsg), "no other is taken the short way"
+            remembered = shortcut.again(message, remembered)
         if remembered is not None and not _has_failed(remembered):
             return remembered, False
     try:
         answer = HANDLERS[type(message)](context, message)
     except Exception as error:  # noqa: BLE001  # one bad command must not end the connection
         return refused(context, message, error), is_early
-    if iscoroutine(answer):
+    if not isinstance(answer, (After, Reply, Taken)):
         return _guarded(context, message, answer), False
     if words is not None and not isinstance(answer, Failure):
         services.repeats.remember(message.uin, words, answer, unique=unique)
@@ -118,12 +122,15 @@ def is_signed_in(context: Context, uin: int) -> bool:
     return session is not None and session.is_open and session.uin == uin
 
 
-def slow_down(context: Context) -> float:
-    """Spend one command; return the seconds to wait before it may be handled, 0.0 for none."""
+def slow_down(context: Context, now: float | None = None) -> float:
+    """Spend one command; return the seconds to wait before it may be handled, 0.0 for none.
+
+    Who has just asked the clock can say `now`.
+    """
     session, limits = context.session, context.services.limits
     if session is not None and session.is_open:
-        return limits.commands.owe(session.uin)
-    return limits.strangers.owe(address_key(context.peer.host))
+        return limits.commands.owe(session.uin, 1, now)
+    return limits.strangers.owe(address_key(context.peer.host), 1, now)
 
 
 def forgive(context: Context) -> None:
@@ -157,7 +164,7 @@ def _has_failed(answer: Answer) -> bool:
     """Return whether what was to be stored could not be; that is not remembered."""
     if not isinstance(answer, After) or not answer.stored.done():
         return False
-    return answer.stored.cancelled() or answer.stored.exception() is not None
+    return answer.stored.exception() is not None
 
 
 def _note(context: Context, uin: int | None, step: Step, **details: str) -> None:

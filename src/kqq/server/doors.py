@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import cast
 
 from kqq.protocol import looks_like_http
 from kqq.server.clock import Timer
@@ -149,7 +150,7 @@ class Visitor(asyncio.Protocol):
         # It lives on, to be told when the other has gone, but needs nothing of this any more.
         self._transport = self._raw = self._timer = self._handshake = None
         self._start = b""
-        transport.set_protocol(successor)
+        transport.set_protocol(cast(asyncio.Protocol, successor))  # a Phone is none by name only
         successor.connection_made(transport)
         successor.data_received(start)
 

@@ -41,9 +41,9 @@ class Friends:
         """Return the numbers of all friends, or of those above `after`, in order."""
         return self._store.friends(uin, after)
 
-    def are(self, one: int, other: int) -> bool:
-        """Return whether these two are friends."""
-        return self._store.are_friends(one, other)
+    def are(self, one: int, other: int, now: float | None = None) -> bool:
+        """Return whether these two are friends; who has just asked the clock can say `now`."""
+        return self._store.are_friends(one, other, now)
 
     def page(self, uin: int, offset: int, most: int) -> tuple[list[Friend], bool]:
         """Return at most `most` friends in order of number, after `offset` others; and if more."""

@@ -39,7 +39,7 @@ class Rates:
 
     Both are asked for at each use, since settings change. At most `most` buckets are kept; for a
     new one, the one longest not used is forgotten, or one of the next that is full again, with
-    which nothing is lost.
+    which nothing is lost. Who has just asked the clock can say `now`.
     """
 
     def __init__(
@@ -63,21 +63,23 @@ class Rates:
         """Return whether there are `count` tokens, and take none."""
         return self._missing(key, self._clock.now()) + count <= self._burst() + _CRUMB
 
-    def spend(self, key: Hashable, count: float = 1) -> bool:
+    def spend(self, key: Hashable, count: float = 1, now: float | None = None) -> bool:
         """Take `count` tokens and return True; if there are not so many, take none."""
-        now = self._clock.now()
+        if now is None:
+            now = self._clock.now()
         missing = self._missing(key, now) + count
         if missing > self._burst() + _CRUMB:
             return False
         self._keep(key, missing, now)
         return True
 
-    def owe(self, key: Hashable, count: float = 1) -> float:
+    def owe(self, key: Hashable, count: float = 1, now: float | None = None) -> float:
         """Take `count` tokens, there or not; return the seconds until none is owed, mostly 0.0.
 
         With a rate of 0 what is owed stays owed: infinity.
         """
-        now = self._clock.now()
+        if now is None:
+            now = self._clock.now()
         missing = self._missing(key, now) + count
         self._keep(key, missing, now)
         return self._seconds(missing)

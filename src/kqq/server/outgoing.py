@@ -12,7 +12,6 @@ from collections.abc import Callable
 from kqq.server.clock import Clock, Timer
 from kqq.server.config import Config
 from kqq.server.handover import Handover
-from kqq.server.rounds import Rounds
 
 _LOOK = 0.005
 """Seconds after which to look whether a line was acknowledged; each further look waits twice as
@@ -37,13 +36,12 @@ class Outgoing:
         "_clock",
         "_config",
         "_emptied",
+        "_gathers",
         "_handed_over",
         "_is_paused",
-        "_joining",
         "_last",
         "_look",
         "_quiet_until",
-        "_rounds",
         "_timer",
         "_transport",
         "_waiting",
@@ -56,7 +54,6 @@ class Outgoing:
         self,
         transport: asyncio.Transport,
         clock: Clock,
-        rounds: Rounds,
         config: Config,
         *,
         emptied: Callable[[], None],
@@ -67,7 +64,6 @@ class Outgoing:
         self.handover = Handover(transport)
         self._transport = transport
         self._clock = clock
-        self._rounds = rounds
         self._config = config
         self._emptied = emptied
         self._handed_over = handed_over
@@ -76,7 +72,7 @@ class Outgoing:
         self._quiet_until = 0.0
         self._look = _LOOK
         self._is_paused = False
-        self._joining = False  # a write of what waits is due
+        self._gathers = False  # what is said is written together, soon
         self._timer: Timer | None = None
 
     def __len__(self) -> int:
@@ -100,18 +96,32 @@ class Outgoing:
             self._waiting.insert(max(replies, default=0), said)
         else:
             self._waiting.append(said)
-        if self.pipelines:
-            if not self._joining:
-                self._joining = True
-                self._rounds.soon(self._join)
-        else:
+        if not self.pipelines:
             self._await()
+        elif not self._gathers:
+            self._release()
+
+    def gather(self) -> bool:
+        """Have who reads streams be written nothing until `write` is called.
+
+        Return False if that is so already, and somebody else will call it.
+        """
+        if self._gathers:
+            return False
+        self._gathers = True
+        return True
+
+    def write(self) -> None:
+        """Write what was gathered."""
+        self._gathers = False
+        if self._waiting and self.pipelines:
+            self._release()
 
     def heard(self) -> None:
         """The client has spoken, so it has read what came before."""
         if not self.old_habits:
             self._last = None
-            if not self._joining:
+            if self._waiting and not self._gathers:
                 self._release()
 
     def pause(self) -> None:
@@ -150,10 +160,6 @@ class Outgoing:
         """Their session is over: drop the pushes, and note no more which messages arrive."""
         self._waiting = [(data, None, False) for data, _, is_push in self._waiting if not is_push]
         self.handover.forget()
-
-    def _join(self) -> None:
-        self._joining = False
-        self._release()
 
     def _release(self) -> None:
         """Write what may be written now, and see to the rest later."""

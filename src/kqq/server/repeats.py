@@ -56,23 +56,38 @@ class Repeats(Generic[Answer]):
         self._unique: OrderedDict[int, OrderedDict[_Key, tuple[float, Answer]]] = OrderedDict()
         self._unique_count = 0  # in all accounts, by which they are kept
 
-    def recall(self, uin: int, line: str, *, unique: bool = False) -> Answer | None:
-        """Return what this line of `uin` was answered a moment ago, None if it is a new one."""
+    def recall(
+        self, uin: int, line: str, *, unique: bool = False, now: float | None = None
+    ) -> Answer | None:
+        """Return what this line of `uin` was answered a moment ago, None if it is a new one.
+
+        Who has just asked the clock can say `now`, here and below.
+        """
         key = _key(uin, line, unique)
         if unique:
             found = self._unique[uin].get(key) if uin in self._unique else None
         else:
             found = self._new.get(key) or self._old.get(key)
-        if found is None or found[0] <= self._clock.now():
+        if found is None or found[0] <= (self._clock.now() if now is None else now):
             return None
         return found[1]
 
-    def remember(self, uin: int, line: str, answer: Answer, *, unique: bool = False) -> None:
+    def remember(
+        self,
+        uin: int,
+        line: str,
+        answer: Answer,
+        *,
+        unique: bool = False,
+        now: float | None = None,
+    ) -> None:
         """Keep an answer for `repeat_time`, or `repeat_time_unique` where the number is used once.
 
         One that waits for the disk is kept as it is; once it is written, it need not wait.
         """
-        key, now = _key(uin, line, unique), self._clock.now()
+        key = _key(uin, line, unique)
+        if now is None:
+            now = self._clock.now()
         if unique:
             self._remember_unique(uin, key, answer, now)
             return

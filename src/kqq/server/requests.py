@@ -5,7 +5,6 @@ must be asked for in words; the request waits in the other's inbox, and so does 
 wishes for somebody that has asked is the answer, so requests that cross make friends.
 """
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum, auto
@@ -15,6 +14,7 @@ from kqq.server.friends import Friends
 from kqq.server.inbox import Inbox, InboxFull, NoSuchReceiver, TextTooLong
 from kqq.server.presence import Presence
 from kqq.server.store import Kind, Store
+from kqq.server.transaction import Written, nothing_to_write
 
 LONGEST_WORDS = 256
 """Characters of a request or a refusal."""
@@ -68,8 +68,8 @@ class Requests:
         self._friends_soon = _Soon()
         self._asked_soon = _Soon()
 
-    def wish(self, uin: int, other: int) -> tuple[Wish, asyncio.Future[int] | None]:
-        """Say what becomes of the wish of `uin` to add `other`; the future is what is stored.
+    def wish(self, uin: int, other: int) -> tuple[Wish, Written | None]:
+        """Say what becomes of the wish of `uin` to add `other`; the second is what is stored.
 
         To add somebody who lets anyone do so takes one of the requests of a day, too.
         Raises NoSuchReceiver.
@@ -87,7 +87,7 @@ class Requests:
             return Wish.GRANTED, self._befriend(uin, other)
         return (Wish.MUST_ASK if account.who_may_add == "ask" else Wish.REFUSED), None
 
-    def ask(self, uin: int, other: int, words: str) -> asyncio.Future[int] | None:
+    def ask(self, uin: int, other: int, words: str) -> Written | None:
         """Send a request; where none is needed the two become friends at once.
 
         COMPAT(yiwoSDK): it takes this for "accept and add", so who was asked becomes a friend.
@@ -109,7 +109,7 @@ class Requests:
         self._asked_soon.will_be((uin, other), request, is_so=True)
         return stored
 
-    def accept(self, uin: int, asker: int) -> asyncio.Future[int] | None:
+    def accept(self, uin: int, asker: int) -> Written | None:
         """Say yes to a request; to that of a friend it was said before.
 
         Raises NoSuchReceiver or NotAsked.
@@ -119,7 +119,7 @@ class Requests:
         self._check_asked(asker, uin)
         return self._befriend(uin, asker)
 
-    def refuse(self, uin: int, asker: int, reason: str) -> asyncio.Future[int]:
+    def refuse(self, uin: int, asker: int, reason: str) -> Written:
         """Say no to a request. Raises NoSuchReceiver, NotAsked or TextTooLong."""
         self._check_asked(asker, uin)
         if len(reason) > LONGEST_WORDS:
@@ -128,21 +128,19 @@ class Requests:
         self._forget(asker, uin)
         return stored
 
-    def part(self, uin: int, other: int) -> asyncio.Future[int]:
+    def part(self, uin: int, other: int) -> Written:
         """End a friendship, for both; the other is not told, but sees `uin` no more.
 
         Gives 0 if there was none.
         """
         if not self._are_friends(uin, other):
-            nothing = asyncio.get_running_loop().create_future()
-            nothing.set_result(0)
-            return nothing
+            return nothing_to_write()
         stored = self._store.delete_friends(uin, other)
         self._friends_soon.will_be(_pair(uin, other), stored, is_so=False)
         stored.add_done_callback(_once_stored(lambda: self._presence.part(uin, other)))
         return stored
 
-    def _befriend(self, uin: int, other: int) -> asyncio.Future[int]:
+    def _befriend(self, uin: int, other: int) -> Written:
         """Make two friends, by the doing of `uin`, and let the other know.
 
         OURS: who is added without being asked gets the notice that an accepted request gives,
@@ -185,24 +183,24 @@ class _Soon:
     """What will be so of two people once it is on disk; the last word counts."""
 
     def __init__(self) -> None:
-        self._words: dict[_Pair, tuple[asyncio.Future[int], bool]] = {}
+        self._words: dict[_Pair, tuple[Written, bool]] = {}
 
     def what(self, pair: _Pair) -> bool | None:
         """Return what will be so, None if nothing is being written."""
         found = self._words.get(pair)
         return None if found is None else found[1]
 
-    def stored(self, pair: _Pair) -> asyncio.Future[int] | None:
+    def stored(self, pair: _Pair) -> Written | None:
         """Return what is done when it is so, None if nothing is being written."""
         found = self._words.get(pair)
         return None if found is None else found[0]
 
-    def will_be(self, pair: _Pair, stored: asyncio.Future[int], *, is_so: bool) -> None:
+    def will_be(self, pair: _Pair, stored: Written, *, is_so: bool) -> None:
         """Note what will be so when `stored` is done."""
         self._words[pair] = stored, is_so
         stored.add_done_callback(lambda done: self._written(pair, done))
 
-    def _written(self, pair: _Pair, done: asyncio.Future[int]) -> None:
+    def _written(self, pair: _Pair, done: Written) -> None:
         if pair in self._words and self._words[pair][0] is done:
             del self._words[pair]
 
@@ -211,9 +209,9 @@ def _pair(one: int, other: int) -> _Pair:
     return (one, other) if one < other else (other, one)
 
 
-def _once_stored(then: Callable[[], None]) -> Callable[[asyncio.Future[int]], None]:
-    def done(stored: asyncio.Future[int]) -> None:
-        if not stored.cancelled() and stored.exception() is None:
+def _once_stored(then: Callable[[], None]) -> Callable[[Written], None]:
+    def done(stored: Written) -> None:
+        if stored.exception() is None:
             then()
 
     return done

@@ -1,10 +1,9 @@
 """Every SQL statement about people and messages, and the rows they give.
 
-What changes something gives a future with the number of rows changed, done when it is on disk.
+What changes something returns what is done when it is on disk, and gives how many rows changed.
 Statements that are written in one turn of the event loop are one transaction.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -12,7 +11,8 @@ from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-from kqq.server.database import Database, Table
+from kqq.server.database import Database
+from kqq.server.transaction import Row, Table, Written
 
 _ACCOUNT = "uin, nick, face, proof, who_may_add, who_may_write, suspended, last_seen"
 _ADD_ACCOUNT = (
@@ -25,7 +25,6 @@ _REGISTER_ACCOUNT = (
     " (SELECT 1 FROM invitation WHERE proof = ? AND uses > 0 AND expires > ?)"
     " ON CONFLICT DO NOTHING"
 )
-_MESSAGES = Table("message", "receiver", "sender", "kind", "text", "sent")
 _SURE = 1.0
 """Seconds after a look at what others have written in which none is needed."""
 MOST_RECEIVERS = 512
@@ -77,6 +76,33 @@ class Stored(NamedTuple):
     kind: Kind = Kind.MESSAGE
 
 
+class NewMessage(Written):
+    """A message or notice that is being stored; its number is its id."""
+
+    __slots__ = ("kind", "receiver", "sender", "text")
+
+    def __init__(  # noqa: PLR0917
+        self,
+        table: "Table[NewMessage]",
+        row: Row,
+        receiver: int,
+        sender: int,
+        text: str,
+        kind: Kind,
+    ) -> None:
+        # As Written does it: there is one for each message, and one call more is a third of it.
+        self.what = table
+        self.values = row
+        self.is_done = False
+        self.number = 0
+        self.error = None
+        self.callbacks = None
+        self.receiver = receiver
+        self.sender = sender
+        self.text = text
+        self.kind = kind
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A password made for one phone; dates in seconds. `proof` is never shown."""
@@ -110,6 +136,9 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._messages: Table[NewMessage] = database.table(
+            "message", "receiver", "sender", "kind", "text", "sent"
+        )
         # Asked for with each message. What is on disk is the truth, so all are forgotten when
         # friends part there; others who write there are seen with the next transaction.
         self._friends: set[tuple[int, int]] = set()
@@ -159,11 +188,11 @@ class Store:
         """Store a new account at once; return False if the number is taken."""
         return bool(self._database.execute(_ADD_ACCOUNT, *_account_row(account, created)))
 
-    def insert_account(self, account: Account, created: float) -> asyncio.Future[int]:
+    def insert_account(self, account: Account, created: float) -> Written:
         """Store a new account; gives 0 if the number is taken."""
         return self._database.write(_ADD_ACCOUNT, *_account_row(account, created))
 
-    def change_account(self, uin: int, **values: str | float | None) -> asyncio.Future[int]:
+    def change_account(self, uin: int, **values: str | float | None) -> Written:
         """Change columns of an account, those of SETTABLE; gives 0 if there is none."""
         assert values
         assert values.keys() <= set(SETTABLE)
@@ -171,7 +200,7 @@ class Store:
         sql = f"UPDATE account SET {columns} WHERE uin = ?"  # noqa: S608
         return self._database.write(sql, *values.values(), uin)
 
-    def delete_account(self, uin: int) -> asyncio.Future[int]:
+    def delete_account(self, uin: int) -> Written:
         """Delete an account and all that belongs to it; messages it has sent stay."""
         return self._parting(self._database.write("DELETE FROM account WHERE uin = ?", uin))
 
@@ -182,7 +211,7 @@ class Store:
         rows = self._database.fetch("SELECT name, value FROM profile WHERE uin = ?", uin)
         return dict(rows)  # type: ignore[arg-type]
 
-    def change_profile(self, uin: int, values: Mapping[str, str]) -> asyncio.Future[int]:
+    def change_profile(self, uin: int, values: Mapping[str, str]) -> Written:
         """Change entries of a profile; an empty value removes its entry."""
         assert values
         for name, value in values.items():
@@ -219,11 +248,11 @@ class Store:
         """Store at once that these two are friends; return False if they were."""
         return bool(self._database.execute(_ADD_FRIENDS, one, other, other, one))
 
-    def insert_friends(self, one: int, other: int) -> asyncio.Future[int]:
+    def insert_friends(self, one: int, other: int) -> Written:
         """Store that these two are friends; gives 0 if they were."""
         return self._database.write(_ADD_FRIENDS, one, other, other, one)
 
-    def delete_friends(self, one: int, other: int) -> asyncio.Future[int]:
+    def delete_friends(self, one: int, other: int) -> Written:
         """Store that these two are no friends; gives 0 if they were none."""
         return self._parting(
             self._database.write(
@@ -235,11 +264,14 @@ class Store:
             )
         )
 
-    def are_friends(self, one: int, other: int) -> bool:
-        """Return whether these two are friends."""
+    def are_friends(self, one: int, other: int, now: float | None = None) -> bool:
+        """Return whether these two are friends; who has just asked the clock can say `now`."""
         pair = one, other
-        if pair in self._friends and self._database.unobserved < _SURE:
-            return True
+        if pair in self._friends:
+            if now is None:
+                now = self._database.clock.now()
+            if now - self._database.looked < _SURE:
+                return True
         found = self._database.fetch("SELECT 1 FROM friend WHERE uin = ? AND other = ?", *pair)
         if found:
             if len(self._friends) >= _PAIRS:
@@ -284,7 +316,7 @@ class Store:
 
     # --- friend requests
 
-    def add_request(self, asker: int, asked: int, at: float) -> asyncio.Future[int]:
+    def add_request(self, asker: int, asked: int, at: float) -> Written:
         """Store that `asker` wants to be a friend of `asked`."""
         return self._database.write(
             "INSERT INTO request (asker, asked, at) VALUES (?, ?, ?)"
@@ -322,7 +354,7 @@ class Store:
         )
         return [int(row[0]) for row in rows]  # type: ignore[arg-type]
 
-    def delete_request(self, asker: int, asked: int) -> asyncio.Future[int]:
+    def delete_request(self, asker: int, asked: int) -> Written:
         """Forget a request; gives 0 if there was none."""
         return self._database.write(
             "DELETE FROM request WHERE asker = ? AND asked = ?", asker, asked
@@ -332,15 +364,26 @@ class Store:
 
     def add_message(
         self, sender: int, receiver: int, text: str, sent: float, kind: Kind = Kind.MESSAGE
-    ) -> asyncio.Future[int]:
-        """Store a message; it is on disk when the future is done, which gives its id.
+    ) -> NewMessage:
+        """Store a message; it is on disk when that is done, and gives its id.
 
         Ids ascend in the order of these calls.
         """
-        data = text.encode("utf-8", "surrogateescape")
-        return self._database.insert(_MESSAGES, receiver, sender, kind.value, data, sent)
+        data = text.encode("utf-8", "surrogateescape")  # SQLite takes no text that is no UTF-8
+        row = receiver, sender, kind._value_, data, sent  # `value` takes ten times as long
+        message = NewMessage(self._messages, row, receiver, sender, text, kind)
+        self._messages.put(message)
+        return message
 
-    def announce(self, sender: int, text: str, sent: float, most: int) -> asyncio.Future[int]:
+    def on_stored(self, call: Callable[[list[NewMessage]], None]) -> None:
+        """Have `call` called with the messages that are on disk since the last time, in order."""
+        self._messages.on_stored(call)
+
+    def unfinished(self, receiver: int) -> int:
+        """Return how many messages for somebody are being stored."""
+        return sum(message.receiver == receiver for message in self._messages.unfinished)
+
+    def announce(self, sender: int, text: str, sent: float, most: int) -> Written:
         """Store a message for everybody who is not suspended and has fewer than `most` waiting.
 
         Gives how many that were.
@@ -380,7 +423,7 @@ class Store:
         )
         return int(rows[0][0])  # type: ignore[arg-type]
 
-    def delete_messages(self, arrived: Mapping[int, int]) -> asyncio.Future[int]:
+    def delete_messages(self, arrived: Mapping[int, int]) -> Written:
         """Delete what was delivered: of each of at most MOST_RECEIVERS all up to this id."""
         assert 0 < len(arrived) <= MOST_RECEIVERS
         room = 1 << (len(arrived) - 1).bit_length()  # else each number would be a new statement
@@ -397,7 +440,7 @@ class Store:
         )
         return [Device(*row) for row in rows]  # type: ignore[arg-type]
 
-    def add_device(self, device: Device) -> asyncio.Future[int]:
+    def add_device(self, device: Device) -> Written:
         """Store a device's password; gives 0 if the account has one of this name."""
         return self._database.write(
             "INSERT INTO device (uin, name, proof, created) VALUES (?, ?, ?, ?)"
@@ -408,13 +451,13 @@ class Store:
             device.created,
         )
 
-    def saw_device(self, uin: int, name: str, at: float) -> asyncio.Future[int]:
+    def saw_device(self, uin: int, name: str, at: float) -> Written:
         """Store when a device's password was last used."""
         return self._database.write(
             "UPDATE device SET last_seen = ? WHERE uin = ? AND name = ?", at, uin, name
         )
 
-    def delete_device(self, uin: int, name: str) -> asyncio.Future[int]:
+    def delete_device(self, uin: int, name: str) -> Written:
         """Delete a device's password; gives 0 if there is none of this name."""
         return self._database.write("DELETE FROM device WHERE uin = ? AND name = ?", uin, name)
 
@@ -427,7 +470,7 @@ class Store:
         )
         return [Invitation(*row) for row in rows]  # type: ignore[arg-type]
 
-    def add_invitation(self, invitation: Invitation) -> asyncio.Future[int]:
+    def add_invitation(self, invitation: Invitation) -> Written:
         """Store an invitation."""
         return self._database.write(
             "INSERT INTO invitation (proof, note, created, expires, uses) VALUES (?, ?, ?, ?, ?)",
@@ -446,9 +489,7 @@ class Store:
             )
         )
 
-    def register_account(
-        self, account: Account, created: float, invitation: str
-    ) -> asyncio.Future[int]:
+    def register_account(self, account: Account, created: float, invitation: str) -> Written:
         """Store a new account and use an invitation for it, both or none.
 
         Gives 0 if the number is taken, or the invitation is used up or has expired.
@@ -467,14 +508,14 @@ class Store:
         )
         return done
 
-    def delete_invitations(self) -> asyncio.Future[int]:
+    def delete_invitations(self) -> Written:
         """Delete the invitations that are used up.
 
         Those that have expired stay: the date may be wrong for a while.
         """
         return self._database.write("DELETE FROM invitation WHERE uses <= 0")
 
-    def _parting(self, done: asyncio.Future[int]) -> asyncio.Future[int]:
+    def _parting(self, done: Written) -> Written:
         done.add_done_callback(lambda _: self._friends.clear())
         return done
 

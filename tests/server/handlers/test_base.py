@@ -1,6 +1,5 @@
 """What handlers are made of: one for every command, answers, refusals, and statuses by name."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from kqq.protocol.declare import REQUESTS
 from kqq.server.handlers import HANDLERS, After, Context, Peer, refusal
 from kqq.server.handlers.base import from_wire, handles, on_wire, once_stored
 from kqq.server.presence import Status
+from kqq.server.transaction import nothing_to_write
 from stage import ROMEO, Stage
 
 PEER = Peer("192.0.2.1", 50000, "tcp", "kqq://0.0.0.0:14000", "192.0.2.0/24")
@@ -40,10 +40,10 @@ def test_refusal(res: dict[str, int], number: int) -> None:
     assert line == b"VER=1.1&CMD=GETINFO&SEQ=007&UIN=10001&RES=%d" % number
 
 
-async def test_once_stored() -> None:
+def test_once_stored() -> None:
     """What must be on disk first is waited for; where nothing must, the reply is given at once."""
     reply = ChangeStatReply(seq="1", uin=ROMEO)
-    stored: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    stored = nothing_to_write()
     assert once_stored(reply, None) is reply
     assert once_stored(reply, stored) == After(reply, stored)
 

@@ -5,7 +5,6 @@ the reply carries what waited; or, if it has to wait for something that must not
 loop, it is a coroutine.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
@@ -29,6 +28,7 @@ from kqq.server.requests import Requests
 from kqq.server.rounds import Rounds
 from kqq.server.session import Item, Session, Sessions
 from kqq.server.store import Store
+from kqq.server.transaction import Written
 
 REFUSED = 1
 """OURS: the `RES` of a refusal the protocol has no number for; old clients know 0, 5 and 20 and
@@ -66,7 +66,7 @@ class Services:
     requests: Requests
     sessions: Sessions
     registration: Registration
-    repeats: "Repeats[Answer]"
+    repeats: "Repeats[Answer | Written]"  # of a message taken the short way, only what is written
     limits: Limits
     journal: Journal
     rounds: Rounds
@@ -119,7 +119,7 @@ class After:
     """A reply that is given once `stored` is done."""
 
     reply: Reply
-    stored: asyncio.Future[int]
+    stored: Written
 
 
 class Taken(NamedTuple):
@@ -157,7 +157,7 @@ def refusal(message: Command, res: int = REFUSED) -> Reply:
     return reply
 
 
-def once_stored(reply: Reply, stored: asyncio.Future[int] | None) -> Answer:
+def once_stored(reply: Reply, stored: Written | None) -> Answer:
     """Return `reply`, after `stored` if anything was."""
     return reply if stored is None else After(reply, stored)
 

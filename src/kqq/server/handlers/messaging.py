@@ -21,9 +21,10 @@ from kqq.server.handlers.base import (
 )
 from kqq.server.repeats import is_unique
 from kqq.server.session import Item, StatusChange
-from kqq.server.store import Kind
+from kqq.server.store import Kind, Stored
 
-_TYPES = {Kind.MESSAGE: 9, Kind.REQUEST: 2, Kind.ACCEPTED: 3, Kind.REFUSED: 4}
+MESSAGE_TYPE = 9
+_TYPES = {Kind.MESSAGE: MESSAGE_TYPE, Kind.REQUEST: 2, Kind.ACCEPTED: 3, Kind.REFUSED: 4}
 """`MT` of what waits (HACK PHPQ CS11); a friend's status is 99."""
 _STATUS = 99
 _ANSWER_BYTES = 8192
@@ -92,15 +93,25 @@ def _that_fit(items: list[Item]) -> tuple[tuple[Item, ...], list[Item]]:
 
 
 def push(item: Item, count: int, uin: int) -> Push:
-    """Return the line that tells the session of `uin` an item; `count` numbers statuses.
-
-    OURS: a message has a number of ten digits, the same whenever it is pushed, so a client that was
-    cut off can tell what it is given again.
-    """
+    """Return the line that tells the session of `uin` an item; `count` numbers statuses."""
     if isinstance(item, StatusChange):
         return UpdateStat(seq=str(count), uin=uin, status=on_wire(item.status), number=item.uin)
-    seq = str(_FIRST_NUMBER + item.id % _FIRST_NUMBER)
-    return ServerMsg(seq=seq, uin=uin, type=_TYPES[item.kind], sender=item.sender, text=item.text)
+    return ServerMsg(
+        seq=number_of(item),
+        uin=uin,
+        type=_TYPES[item.kind],
+        sender=item.sender,
+        text=item.text,
+    )
+
+
+def number_of(message: Stored) -> str:
+    """Return the `SEQ` with which a message is pushed.
+
+    OURS: it has ten digits, and is the same whenever the message is pushed, so a client that was
+    cut off can tell what it is given again.
+    """
+    return str(_FIRST_NUMBER + message.id % _FIRST_NUMBER)
 
 
 def _id_of(seq: str, taken: int) -> int:
