@@ -239,9 +239,9 @@ class Phone:
         is_first, now = self._outgoing.gather(), self._clock.now()
         try:
             for _ in range(self._config.turn_limit):
-                if self._is_stopped():
+                if not (self._lines or self._came) or self._is_stopped():
                     break
-                if not (self._lines or (self._came and self._read_piece(now))):
+                if not (self._lines or self._read_piece(now)):
                     break
                 self._handle(self._lines.pop(), now)
         finally:
@@ -286,7 +286,7 @@ class Phone:
             reply, stored = taken
             self._replies.append((line, reply, stored, None, ()))
             if len(self._replies) == 1:
-                self._flush()
+                self._await_stored(stored)
         else:
             self._dispatch(self._connection.read(line))
         if (wait := slow_down(self._context, now)) > 0:
