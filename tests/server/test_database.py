@@ -480,6 +480,27 @@ async def test_a_bad_row_fails_alone(database: Database) -> None:
     assert database.fetch("SELECT id FROM message ORDER BY id") == [(one,), (other,)]
 
 
+async def test_while_more_comes_it_is_one_transaction(tmp_path: Path) -> None:
+    """What comes in each turn of the loop is written together, but none waits for long."""
+    clock = ManualClock()
+    database = Database(tmp_path / "slow.sqlite", clock)
+    some = []
+    for number in range(5):
+        some.append(database.write(INSERT, number, "n"))
+        await asyncio.sleep(0)
+    await asyncio.gather(*some)
+    assert database.batches == 1
+    first = database.write(INSERT, 5, "n")
+    await asyncio.sleep(0)
+    clock.advance(0.002)
+    second = database.write(INSERT, 6, "n")
+    await asyncio.sleep(0)  # the first has waited long enough, and takes the second along
+    third = database.write(INSERT, 7, "n")
+    await asyncio.gather(first, second, third)
+    assert database.batches == 3
+    await database.close()
+
+
 async def test_what_nobody_waits_for_comes_along(database: Database) -> None:
     """With the next transaction; alone after a moment; and before the end."""
     along = database.write_along(INSERT, 1, "n")
@@ -487,7 +508,8 @@ async def test_what_nobody_waits_for_comes_along(database: Database) -> None:
     assert (along.done(), database.batches) == (True, 1)
     assert await database.write_along(INSERT, 3, "n") == 1
     first = database.write(INSERT, 4, "n")
-    await asyncio.sleep(0)  # it is with the writer
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # nothing else has come, so it is with the writer
     late = database.write_along(INSERT, 5, "n")
     await asyncio.gather(first, late)
     assert database.batches == 4

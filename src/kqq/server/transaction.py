@@ -129,6 +129,11 @@ class Table(Generic[R]):
         self._on_stored.append(call)
 
     @property
+    def count(self) -> int:
+        """How many rows wait for the next transaction."""
+        return len(self._gathered)
+
+    @property
     def has_gathered(self) -> bool:
         """Whether there are rows that wait for the next transaction."""
         return bool(self._gathered)
