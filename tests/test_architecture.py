@@ -85,6 +85,7 @@ MAY_IMPORT = {
         "kqq.server",
         "kqq.protocol",
         "kqq.address",
+        "kqq.compiled",
         "kqq.errors",
         "kqq.words",
         "PIL",
@@ -95,7 +96,7 @@ MAY_IMPORT = {
     "kqq.errors": set(),
 }
 """What each package may import besides the standard library and the version in `kqq`."""
-AT_ONCE = {"kqq.cli", "kqq.errors", "kqq.words"}
+AT_ONCE = {"kqq.cli", "kqq.compiled", "kqq.errors", "kqq.words"}
 """What the command line imports before it knows the subcommand."""
 LAYERS = {
     "tools, which know nothing of chat": {
@@ -253,7 +254,7 @@ NEEDLES = [
                           ("/ho", "me/"), ("/wo", "rk/"), ("file", ":///")]
 ]  # fmt: skip
 """Hosts of package indexes, and folders of one machine; put together so as not to be found here."""
-LISTED = ("README*", "CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt", "pyproject.toml",
+LISTED = ("README*", "CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt", "*.py", "pyproject.toml",
           ".ci/*", "benchmarks/*", "docs/**/*", "scripts/*", "src/**/*", "tests/**/*")  # fmt: skip
 
 

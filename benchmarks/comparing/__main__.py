@@ -8,6 +8,7 @@ measured and whether it holds; the exit code is 1 if one does not.
 import argparse
 import shlex
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from benchmarks.comparing.figures import SERVERS, Figures, verdicts
 from benchmarks.comparing.loads import build
 from benchmarks.comparing.machine import Unready, describe, file_system, is_pinned, say, version_of
 from benchmarks.comparing.running import QUICK, Run, Scale
+from benchmarks.comparing.servers import ROOT
 
 GOALS = range(1, 9)
 
@@ -55,13 +57,15 @@ def _measure(options: argparse.Namespace, goals: set[int]) -> Figures:
             Path(work),
             replace(scale, rounds=options.rounds or scale.rounds),
             servers=_servers(options.servers),
-            command=shlex.split(options.server_command),
+            command=_compiled() if options.compiled else shlex.split(options.server_command),
             settings=options.set,
             past=options.past,
             patience=options.patience,
         )
         found = [f"{name} {version}" for name in SERVERS if (version := version_of(name))]
         run.figures.machine = ", ".join([describe(Path(work)), *found])
+        if options.compiled:
+            run.figures.notes.append("kqq is compiled: .venv-compiled, made by scripts/compile")
         if file_system(Path(work)) in {"tmpfs", "ramfs"}:
             run.figures.notes.append("databases are in memory, where nothing waits for a disk;"
                                      " name a folder on a disk by --work")  # fmt: skip
@@ -85,6 +89,13 @@ _PARTS: tuple[tuple[set[int], Callable[[Run, set[int]], None]], ...] = (
     ({8}, messages.long_past),
 )
 """What is measured for which goals, in this order."""
+
+
+def _compiled() -> list[str]:
+    """Return what runs our server compiled, as the sources are now. Raises Unready."""
+    if subprocess.run([ROOT / "scripts" / "compile"], check=False).returncode:
+        raise Unready("our server could not be compiled")
+    return [str(ROOT / ".venv-compiled" / "bin" / "kqq")]
 
 
 def _servers(text: str) -> list[str]:
@@ -125,8 +136,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--again", type=Path, metavar="FILE",
                         help="measure nothing, but show what --json has written")  # fmt: skip
     parser.add_argument("--picture", type=Path, metavar="FILE", help="an SVG to write")
-    parser.add_argument("--server-command", default="", metavar="WORDS",
-                        help="what to run in place of `kqq`, such as a profiler")  # fmt: skip
+    ours = parser.add_mutually_exclusive_group()
+    ours.add_argument("--server-command", default="", metavar="WORDS",
+                      help="what to run in place of `kqq`, such as a profiler")  # fmt: skip
+    ours.add_argument("--compiled", action="store_true",
+                      help="our server as scripts/compile makes it, with modules in C"
+                      )  # fmt: skip
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                         help="a setting of our server; may be given several times")  # fmt: skip
     parser.add_argument("--patience", type=float, default=0.0, metavar="SECONDS",

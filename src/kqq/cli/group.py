@@ -18,6 +18,7 @@ from click.core import ParameterSource
 from rich.cells import cell_len, set_cell_size
 
 from kqq import __version__
+from kqq.compiled import is_compiled
 from kqq.errors import AccountError, ConfigError, ConnectionLost, KQQError, StoreError, TimedOut
 from kqq.words import Exit, hanging, json_line, language, printable, say, tr
 
@@ -89,7 +90,9 @@ def _exit_code(error: KQQError) -> Exit:
     epilog="Exit codes: 0 done, 1 refused or unreadable, 2 wrong usage or settings, "
     "3 no connection, 130 interrupted.",
 )
-@click.version_option(__version__, prog_name="kqq")
+@click.version_option(
+    f"{__version__} (compiled)" if is_compiled() else __version__, prog_name="kqq"
+)
 def main() -> None:
     """The text protocol of Mobile QQ, alive again."""
 

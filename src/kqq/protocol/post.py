@@ -304,7 +304,7 @@ class _Reader(ABC, Generic[_Item]):
             self._item, length = self._begin(first.strip(_BLANKS), _headers(others))
         except _Broken as broken:
             name = self._name(start)
-            raise _Broken(broken.status, f"{name} cannot be read: {broken}") from None
+            raise _Broken(broken.status, f"{name} cannot be read: {broken}") from broken
         self._start = start
         self._expect(length)
         return True

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from kqq import __version__
+from kqq.compiled import is_compiled
 from kqq.errors import ConfigError, StoreError
 from kqq.server.accounts import Accounts
 from kqq.server.admin import Admin
@@ -119,7 +120,8 @@ class Server:
         # Not before: who cannot start says why, in one line, and nothing else.
         self._has_begun = True
         for door in self.listening:
-            event(logger, logging.INFO, "listening", door=door, room=self._room)
+            room, compiled = self._room, is_compiled()
+            event(logger, logging.INFO, "listening", door=door, room=room, compiled=compiled)
         self._warn()
 
     async def close(self) -> None:

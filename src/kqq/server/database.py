@@ -31,8 +31,8 @@ reads for long."""
 _ALONG = 0.005
 """Seconds that what nobody waits for waits for other writes."""
 _MORE = 0.002
-"""Seconds that a transaction waits at most for more, as long as some comes in each turn of the loop:
-a commit costs as much for one row as for a hundred. Where nothing else comes it waits for a turn."""
+"""Seconds that a transaction waits at most for more, as long as some comes in each turn of the
+loop: a commit costs as much for one row as for a hundred. Where nothing comes it waits a turn."""
 _LOOK_EVERY = 0.5  # seconds
 _STATEMENTS = 256
 """Prepared statements that are kept: about as many as there are."""
