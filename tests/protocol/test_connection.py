@@ -24,6 +24,7 @@ from kqq.protocol import (
     Head,
     Idle,
     Limits,
+    Line,
     Login,
     LoginReply,
     Logout,
@@ -466,3 +467,17 @@ def test_a_line_without_end_can_be_forgotten() -> None:
     connection.forget()
     (event,) = connection.receive(wire(SAID), 0.0)
     assert event == SAID
+
+
+def test_lines_before_they_are_read() -> None:
+    """`split` gives whole lines for `read`, until the stream has ended; `ending` says that."""
+    server = Connection(Role.SERVER)
+    assert server.split(b"VER=1.4&CMD=Log", 0.0) == []
+    lines = server.split(b"out&SEQ=1&UIN=10001\r\nrest", 0.0)
+    assert lines == [b"VER=1.4&CMD=Logout&SEQ=1&UIN=10001\r"]
+    assert server.read(lines[0]) == decode(Line.decode(lines[0]), Role.CLIENT)
+    assert server.ending is None
+    assert server.split(b"", 0.0) == []
+    assert server.ending == Closed(unfinished=b"rest")
+    assert server.split(b"VER=1.4\r\n", 0.0) == []
+    assert server.receive(b"VER=1.4\r\n", 0.0) == []
