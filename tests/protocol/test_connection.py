@@ -476,7 +476,7 @@ def test_lines_before_they_are_read() -> None:
     lines = server.split(b"out&SEQ=1&UIN=10001\r\nrest", 0.0)
     assert lines == [b"VER=1.4&CMD=Logout&SEQ=1&UIN=10001\r"]
     assert server.read(lines[0]) == decode(Line.decode(lines[0]), Role.CLIENT)
-    assert server.ending is None
+    assert [server.ending] == [None]
     assert server.split(b"", 0.0) == []
     assert server.ending == Closed(unfinished=b"rest")
     assert server.split(b"VER=1.4\r\n", 0.0) == []
