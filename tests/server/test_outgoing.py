@@ -182,6 +182,18 @@ def test_who_pipelines_gets_one_write() -> None:
     assert client.clock.due == 0
 
 
+def test_what_was_gathered_goes_out_though_habits_change() -> None:
+    """Lines that were gathered for a stream are written in their time, with nothing said after."""
+    client = Client(pipelines=True)
+    assert client.outgoing.gather()
+    client.reply(b"a", b"b")
+    client.outgoing.pipelines, client.outgoing.old_habits = False, True
+    client.outgoing.write()
+    client.clock.advance(BREATH)
+    client.clock.advance(BREATH)
+    assert client.got() == [b"a", b"b"]
+
+
 def test_who_does_not_pipeline_is_not_gathered_for() -> None:
     """Each line is a write of its own, at its time."""
     client = Client()

@@ -116,6 +116,8 @@ class Outgoing:
         self._gathers = False
         if self._waiting and self.pipelines:
             self._release()
+        elif self._waiting:  # it has shown old habits meanwhile, and lines wait for their time
+            self._await()
 
     def heard(self) -> None:
         """The client has spoken, so it has read what came before."""

@@ -248,10 +248,11 @@ class Phone:
             if is_first:
                 self._outgoing.write()
         if not self._is_stopped():
-            if self._lines or self._came:
+            ending = self._connection.ending
+            if self._lines or (self._came and ending is None):
                 self._work_soon()
-            elif self._connection.ending is not None:
-                self._end_of_lines(self._connection.ending)
+            elif ending is not None:
+                self._end_of_lines(ending)
         self._choose_reading()
 
     def _work_soon(self) -> None:
