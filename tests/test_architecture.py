@@ -116,7 +116,8 @@ LAYERS = {
         "handlers", "handlers.directory", "handlers.friending", "handlers.messaging",
         "handlers.people", "handlers.roster", "handlers.sign_in",
     },
-    "the gates before them": {"dispatch", "shortcut"},
+    "the gates before them": {"dispatch"},
+    "a way past them": {"shortcut"},
     "who is at the other end: phones, posts, browsers, the operator": {
         "account_page", "admin", "admin_door", "pages", "phones", "posts", "register_page",
     },

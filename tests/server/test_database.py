@@ -536,16 +536,22 @@ async def test_what_others_write_is_noticed(
     assert noticed == ["somebody"]
 
 
-async def test_rows_of_others_are_noticed_at_once(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By the gap between the ids of our own."""
-    monkeypatch.setattr(module, "_LOOK_EVERY", 3600.0)
+async def with_a_row(database: Database) -> tuple[Table[Written], list[str]]:
+    """Put a row; return its table, and a list to which is added when others are noticed."""
     noticed: list[str] = []
     await database.write(INSERT, 1, "n")
     table = messages(database)
     await put(table, 1, 2, "message", b"a", 0.0)
     database.on_foreign_write(lambda: noticed.append("somebody"))
+    return table, noticed
+
+
+async def test_rows_of_others_are_noticed_at_once(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the gap between the ids of our own."""
+    monkeypatch.setattr(module, "_LOOK_EVERY", 3600.0)
+    table, noticed = await with_a_row(database)
     await asyncio.gather(*(put(table, 1, 2, "message", b"b", 0.0) for _ in range(3)))
     assert noticed == []
     with closing(sqlite3.connect(tmp_path / "kqq.sqlite")) as other, other:
@@ -562,11 +568,7 @@ async def test_rows_of_others_between_writes_that_are_tried_alone(
 ) -> None:
     """Those are no transaction together, so something else may come between them."""
     monkeypatch.setattr(module, "_LOOK_EVERY", 3600.0)
-    noticed: list[str] = []
-    await database.write(INSERT, 1, "n")
-    table = messages(database)
-    await put(table, 1, 2, "message", b"a", 0.0)
-    database.on_foreign_write(lambda: noticed.append("somebody"))
+    table, noticed = await with_a_row(database)
     with closing(_connect(tmp_path / "kqq.sqlite")) as other:
         sql = "INSERT INTO message (receiver, sender, kind, text, sent) VALUES (1, 2, '', x'63', 0)"
         monkeypatch.setattr(

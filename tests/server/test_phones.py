@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kqq.protocol import CltMsgReply
 from kqq.server.phones import Phone
 from stage import (
     JULIET,
@@ -1044,3 +1045,39 @@ async def test_answer_that_no_line_can_carry(
     assert (await juliet.ask(request("GetMsgEx", JULIET))).endswith("&RES=1")
     assert "would be a line of" in caplog.text
     assert "&RES=0" in await juliet.ask(request("Query_Stat2", JULIET))
+
+
+# --- messages ------------------------------------------------------------------------------------
+
+
+async def test_plain_messages_go_the_short_way(stage: Stage) -> None:
+    """What waits for the disk is a line already; said otherwise, it is a reply."""
+    wire = await stage.sign_in(ROMEO)
+    other = message(2).replace("VER=1.4&CON=1", "CON=1&VER=1.4")
+    with disk_stands_still(stage):
+        await wire.say(message(1), other)
+        await stage.turns()
+        first, second = (pending[1] for pending in phone_of(wire.link)._replies)
+        assert first == b"VER=1.1&CMD=CLTMSG&SEQ=1&UIN=10001&RES=0\r\n"
+        assert isinstance(second, CltMsgReply)
+    await stage.idle()
+    assert seqs(wire.waiting()) == [1, 2]
+
+
+async def test_who_pipelines_gets_one_write_for_what_is_due(stage: Stage) -> None:
+    """For the replies to lines that came together, and for messages stored together."""
+    wires = [await stage.sign_in(uin) for uin in (ROMEO, JULIET)]
+    for wire, uin in zip(wires, (ROMEO, JULIET), strict=True):
+        lines = [request("Query_Stat2", uin, "UN=0", seq=seq) for seq in range(10)]
+        wire.waiting()
+        await wire.say(*lines)
+        await stage.idle()
+        assert [write.count(b"\r\n") for write in wire.link.writes] == [10]
+        wire.waiting()
+    metrics = stage.server._services.metrics
+    before = metrics.bytes_out
+    await wires[0].say(*(message(number) for number in range(10)))
+    await stage.idle()
+    writes = [list(wire.link.writes) for wire in wires]
+    assert [[write.count(b"\r\n") for write in some] for some in writes] == [[10], [10]]
+    assert metrics.bytes_out - before == sum(len(write) for some in writes for write in some)

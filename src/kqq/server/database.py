@@ -102,7 +102,7 @@ class Database:
             raise StoreError(f"cannot write {self._path}: {error}") from error
 
     def write(self, sql: str, *values: Value) -> Written:
-        """Write with whatever else is written in this turn of the loop.
+        """Write with whatever else is written about now, with all of this turn of the loop.
 
         Awaited, it gives how many rows changed when it is on disk, or raises StoreError; an error
         nobody awaits is logged. One bad write does not take others of its transaction with it.
@@ -244,6 +244,8 @@ class Database:
     def _written(self, transaction: Transaction, has_foreign_writes: bool) -> None:  # noqa: FBT001
         self._is_writing = False
         transaction.settle(self._trouble)
+        if self._is_urgent:  # before others are told, who may write: it is done once
+            self._started().call_soon(self._hand_over_once_quiet)
         if has_foreign_writes:
             for call in self._on_foreign_write:
                 try:
@@ -251,8 +253,6 @@ class Database:
                 except Exception as error:  # noqa: BLE001  # it is told, and others wait
                     self._report(error)
         transaction.tell(self._report)
-        if self._is_urgent and not self._is_writing:
-            self._started().call_soon(self._hand_over_once_quiet)
         if self._idle is not None and not self._is_writing:
             self._idle.set_result(None)
             self._idle = None

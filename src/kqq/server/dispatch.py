@@ -5,15 +5,13 @@ is on the wire. Every command gets an answer, since some clients wait for one fo
 except where the real servers were seen to say nothing (HACK, WEI).
 """
 
-import asyncio
 import logging
 from collections.abc import Coroutine
 from typing import Any
 
 from kqq.errors import StoreError
-from kqq.protocol import CltMsg, Command, Failure, Login, Reply, Unreadable, failure, show
+from kqq.protocol import CltMsgReply, Command, Failure, Login, Reply, Unreadable, failure, show
 from kqq.protocol.declare import REQUESTS
-from kqq.server import shortcut
 from kqq.server.handlers import HANDLERS, After, Answer, Context, Taken, password_refusal, refusal
 from kqq.server.handlers.base import NO_SUCH_NUMBER, NOT_SIGNED_IN, REFUSED
 from kqq.server.inbox import InboxFull, NoSuchReceiver, NotFriends, TextTooLong
@@ -87,9 +85,8 @@ def dispatch(context: Context, message: Command | Unreadable) -> tuple[Answer | 
     if words is not None:
         unique = is_unique(message.seq)
         remembered = services.repeats.recall(message.uin, words, unique=unique)
-        if isinstance(remembered, Written):
-            assert isinstance(message, CltMsg), "no other is taken the short way"
-            remembered = shortcut.again(message, remembered)
+        if isinstance(remembered, Written):  # it was taken the short way, as only messages are
+            remembered = After(CltMsgReply(seq=message.seq, uin=message.uin), remembered)
         if remembered is not None and not _has_failed(remembered):
             return remembered, False
     try:
@@ -107,7 +104,7 @@ async def settled(context: Context, message: Command, answer: Answer) -> Reply:
     """Wait for whatever `answer` waits for, and return the reply that is then true."""
     if isinstance(answer, After):
         try:
-            await asyncio.shield(answer.stored)  # what is being written is, whoever waits for it
+            await answer.stored  # it is written, whoever waits for it and goes away
         except Exception as error:  # noqa: BLE001  # as in dispatch
             return refused(context, message, error)
         return answer.reply

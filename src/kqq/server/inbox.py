@@ -171,7 +171,7 @@ class Inbox:
         wake = self._wake
         for new in messages:
             wake(new.receiver, _as_stored((new.number, new.sender, new.text, new.kind)))
-            new.text = ""  # answers are remembered for a while, and this with them
+            new.let_go()
         self._counted("stored", len(messages))
 
     def _delete(self) -> None:

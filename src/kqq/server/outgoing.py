@@ -3,7 +3,8 @@
 COMPAT(ZNQQ, QQBot, yiwoSDK): they take each read for one message, so each line is a write of its
 own. Who has shown such habits (a bare LF, junk before a line) gets a breath between any two lines.
 Others get a reply and a push apart: the second once they have spoken, their system has acknowledged
-the first, or a breath has passed. Who pipelines reads streams, and gets all that is due at once.
+the first, or a breath has passed. Who pipelines reads streams, and gets the replies that are due at
+once in one write, and the pushes in another.
 """
 
 import asyncio

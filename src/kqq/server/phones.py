@@ -286,8 +286,10 @@ class Phone:
         if taken is not None:
             reply, stored = taken
             self._replies.append((line, reply, stored, None, ()))
-            if len(self._replies) == 1:
+            if len(self._replies) == 1 and stored is not None:
                 self._await_stored(stored)
+            elif len(self._replies) == 1:
+                self._flush()
         else:
             self._dispatch(self._connection.read(line))
         if (wait := slow_down(self._context, now)) > 0:

@@ -45,7 +45,7 @@ class NotAsked(Exception):
 class Requests:
     """Friend requests. `may_ask(uin)` takes one of the requests that somebody may send a day.
 
-    All that is stored gives a future, done when it is on disk; None where it is there already.
+    What is stored is returned, and done when it is on disk; None where it is there already.
     """
 
     def __init__(

@@ -2,14 +2,26 @@
 
 Nearly all that a busy server hears are messages with nothing wrong about them, and half of what
 such a line cost were the objects between line and row. Here it is read by the pattern that the
-catalogue made for it, and its values go to the inbox. What is not as plain as that, or must be
-refused, is left alone: `dispatch` does the same for it, and whatever else is to be done. A test
-sends the same lines both ways.
+catalogue made for it, and its values go to the inbox. What is not as plain as that is left alone:
+`dispatch` does the same for it, and whatever else is to be done. A test sends the same lines both
+ways.
 """
 
-from kqq.protocol import CltMsg, CltMsgReply, Message, ServerMsg, encode, escape, unescape
+from kqq.protocol import (
+    CltMsg,
+    CltMsgReply,
+    Line,
+    Message,
+    Role,
+    ServerMsg,
+    decode,
+    encode,
+    escape,
+    unescape,
+)
 from kqq.protocol.connection import LINE_END
-from kqq.server.handlers import After, Context
+from kqq.server.dispatch import refused
+from kqq.server.handlers import Context
 from kqq.server.handlers.messaging import MESSAGE_TYPE, number_of
 from kqq.server.repeats import is_unique
 from kqq.server.session import Item
@@ -43,10 +55,11 @@ _PUSH = _template(
 )
 
 
-def take(context: Context, raw: bytes, now: float) -> tuple[bytes, Written] | None:
+def take(context: Context, raw: bytes, now: float) -> tuple[bytes, Written | None] | None:
     """Have the message stored that a plain line brings; return the reply, true once that is done.
 
-    `now` is what the clock says. None if the line must go through `dispatch`, and nothing was done.
+    Where it is refused there is nothing to wait for. `now` is what the clock says. None if the line
+    must go through `dispatch`, and nothing was done.
     """
     session = context.session
     if session is None or not session.is_open or not raw.endswith(b"\r"):
@@ -57,25 +70,20 @@ def take(context: Context, raw: bytes, now: float) -> tuple[bytes, Written] | No
         return None
     _, _, seq, sender, _, _, to, text = found.groups()
     services, uin = context.services, session.uin
-    if int(sender) != uin or is_unique(seq):
-        return None
-    if services.repeats.recall(uin, line, now=now) is not None:
+    unique = is_unique(seq)
+    if int(sender) != uin or services.repeats.recall(uin, line, unique=unique, now=now) is not None:
         return None
     if not services.limits.messages.spend(uin, 1, now):
         return None
+    services.metrics.commands[_NAME] += 1
     try:
         stored = services.inbox.send(uin, int(to), unescape(text), now)
-    except Exception:  # noqa: BLE001  # dispatch comes to it as well, and knows what to say
-        services.limits.messages.repay(uin)
-        return None
-    services.metrics.commands[_NAME] += 1
-    services.repeats.remember(uin, line, stored, now=now)
+    except Exception as error:  # noqa: BLE001  # as in dispatch
+        message = decode(Line(line), Role.CLIENT)
+        assert isinstance(message, CltMsg), "the pattern is that of its reader"
+        return encode(refused(context, message, error)) + LINE_END, None
+    services.repeats.remember(uin, line, stored, unique=unique, now=now)
     return (_REPLY % (seq, uin)).encode(), stored
-
-
-def again(message: CltMsg, stored: Written) -> After:
-    """Return the answer to a line that comes again, which was taken here the first time."""
-    return After(CltMsgReply(seq=message.seq, uin=message.uin), stored)
 
 
 def push_line(item: Item, uin: int) -> bytes | None:

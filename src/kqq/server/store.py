@@ -102,6 +102,11 @@ class NewMessage(Written):
         self.text = text
         self.kind = kind
 
+    def let_go(self) -> None:
+        """Forget the text, which is on disk, or was not stored."""
+        self.values = ()
+        self.text = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Device:

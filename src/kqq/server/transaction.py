@@ -49,6 +49,10 @@ class Written:
         """Why it has failed."""
         self.callbacks: list[Callable[[Any], object]] | None = None
 
+    def let_go(self) -> None:
+        """Forget what was written, which nobody needs any more: this may be kept for a while."""
+        self.values = _NOTHING
+
     def done(self) -> bool:
         """Return whether it is on disk, or has failed."""
         return self.is_done
@@ -278,7 +282,7 @@ class Transaction:
         for write, number in zip(writes, self._numbers, strict=True):
             write.number = number
             write.is_done = True
-            write.values = _NOTHING  # answers are kept for a while, and this with them
+            write.values = _NOTHING  # as let_go; there is one for each message
         if any(self._numbers):  # not 0 rows, for which nothing need be written; a PRAGMA has -1
             trouble.worked()
 
@@ -311,7 +315,8 @@ def _settle(write: Written, number: int, error: Exception | None, trouble: Troub
         trouble.worked()
     write.number = number
     write.is_done = True
-    write.values = _NOTHING
+    if error is not None:
+        write.let_go()
 
 
 def _run_all(connection: sqlite3.Connection, groups: list[list[Written]]) -> list[int]:
