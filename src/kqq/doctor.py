@@ -83,7 +83,7 @@ async def examine_server(config: Config, report: Report, say: Say) -> None:
     say("the server")
     running = await _find(config, report)
     report(_open_files(config, is_running=running is not None))
-    doors, advertise = config.listen, config.advertise
+    doors, advertise = config.phone_doors, config.advertise
     if running is not None:
         doors = tuple(Listen.parse(door) for door in running["doors"])
         advertise = running["advertise"]

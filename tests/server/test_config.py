@@ -180,7 +180,7 @@ def test_what_may_change_is_taken_over(tmp_path: Path) -> None:
     assert config.text_limit == 500
     assert config.take_over(new) == both
     assert (config.text_limit, config.captcha) == (600, "never")
-    assert config.listen == (Listen("127.0.0.1", 14000),)
+    assert config.listen == (Listen("127.0.0.1", 14000), Listen("127.0.0.1", 8080, "web"))
     assert config.take_over(new) == ([], ["listen", "connections_limit", "log"])
 
 

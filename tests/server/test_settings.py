@@ -194,7 +194,7 @@ WRONG: list[tuple[str | bytes, str]] = [
         "listen = ['tcp://a:1']",
         (
             "line 1: listen: 'tcp://a:1' is not an address; "
-            "write kqq://HOST:PORT or kqqs://HOST:PORT, "
+            "write kqq://HOST:PORT, kqqs://HOST:PORT, web://HOST:PORT or webs://HOST:PORT, "
             "for example kqq://127.0.0.1:14000 (port 0 picks a free one)"
         ),
     ),
@@ -365,11 +365,11 @@ def test_the_reference_has_every_setting() -> None:
     start = page.index("### `listen`")
     assert page[start : page.index("### `certificate`")] == (
         "### `listen`\n\n"
-        "The doors for phones, `kqq://HOST:PORT`.\n"
+        "The doors for phones, `kqq://HOST:PORT`, and for browsers, `web://HOST:PORT`.\n"
         "Host `0.0.0.0` is every interface of this machine, port 0 any free port.\n"
-        "A door `kqqs://HOST:PORT` takes TLS, with `certificate` and `key`.\n\n"
+        "Doors `kqqs://HOST:PORT` and `webs://HOST:PORT` take TLS, with `certificate` and `key`.\n\n"
         '- Allowed: a list of doors such as ["kqq://127.0.0.1:14000"]\n'
-        '- Default: `["kqq://127.0.0.1:14000"]`\n'
+        '- Default: `["kqq://127.0.0.1:14000", "web://127.0.0.1:8080"]`\n'
         "- Changes: with a restart only\n"
         "- Variable: `KQQ_LISTEN`\n\n"
     )

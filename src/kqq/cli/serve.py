@@ -29,7 +29,8 @@ logger = logging.getLogger("kqq.cli")
     "listen",
     multiple=True,
     metavar="kqq://HOST:PORT",
-    help="A door for phones; may be given several times.  [default: kqq://127.0.0.1:14000]",
+    help="A door for phones, or web://HOST:PORT for browsers; may be given several times."
+    "  [default: kqq://127.0.0.1:14000 and web://127.0.0.1:8080]",
 )
 @set_option
 @click.option("--verbose", "-v", is_flag=True, help="Log every connection.")
@@ -75,8 +76,10 @@ async def _serve(config: "Config", read: Callable[[], "Config"], *, verbose: boo
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
-        for door in server.listening:
+        for door in (*server.listening, *server.web):
             click.echo(f"listening {door}")
+        if server.first_link is not None:
+            click.echo(f"administrator {server.first_link}")
         click.echo("ready")
         sys.stdout.flush()
         while await told.get() == signal.SIGHUP:

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from kqq import __version__
 from kqq.compiled import is_compiled
@@ -34,6 +34,7 @@ from kqq.server.limits import Concurrent, Rates
 from kqq.server.logs import event
 from kqq.server.metrics import Metrics, Writes
 from kqq.server.metrics_door import MetricsDoor
+from kqq.server.operators import Operators
 from kqq.server.phones import Phone
 from kqq.server.posts import Post
 from kqq.server.presence import Presence
@@ -43,8 +44,14 @@ from kqq.server.requests import Requests
 from kqq.server.rounds import Rounds
 from kqq.server.session import Sessions
 from kqq.server.store import Store
+from kqq.server.tap import Tap
 from kqq.server.tls import context_of
 from kqq.server.transports import stream_of
+from kqq.server.trends import Trends
+from kqq.server.visits import Visits
+
+if TYPE_CHECKING:
+    from kqq.server.web.door import WebDoor
 
 logger = logging.getLogger("kqq.app")
 
@@ -88,10 +95,16 @@ class Server:
         self._last_gone: asyncio.Future[None] | None = None
         self._admin_door: AdminDoor | None = None
         self._metrics_door: MetricsDoor | None = None
+        self._web_door: WebDoor | None = None
+        self._trends: Trends | None = None  # for who looks with a browser
         self.metrics_port: int | None = None
         """The port where figures are served, if they are."""
         self.listening: tuple[Listen, ...] = ()
         """The doors for phones that are open, redirectors last, with their real ports."""
+        self.web: tuple[Listen, ...] = ()
+        """The same of those for browsers."""
+        self.first_link: str | None = None
+        """Where the first administrator is made; None if there is one, or nothing for browsers."""
 
     async def start(self) -> None:
         """Open database and doors. Raises ConfigError or StoreError; nothing is left open then."""
@@ -109,17 +122,18 @@ class Server:
         self.store = Store(self._database)
         self._build()
         try:
-            for listen in self._config.listen:
+            for listen in self._config.phone_doors:
                 self._services.doors.append(await self._open(listen))
             for listen in self._config.redirector:
                 self._services.redirectors.append(await self._open(listen))
-            await self._open_for_operator()
+            admin = await self._open_for_operator()
+            await self._open_for_browsers(admin)
         except BaseException:
             await self.close()
             raise
         # Not before: who cannot start says why, in one line, and nothing else.
         self._has_begun = True
-        for door in self.listening:
+        for door in (*self.listening, *self.web):
             room, compiled = self._room, is_compiled()
             event(logger, logging.INFO, "listening", door=door, room=room, compiled=compiled)
         self._warn()
@@ -133,11 +147,17 @@ class Server:
             door.close()
         for guest in list(self._guests):
             guest.close("the server stops")
+        if self._web_door is not None:
+            self._web_door.stop()
         self._checks.close()
         for own in (self._admin_door, self._metrics_door):
             if own is not None:
                 await own.close()
         await self._wait_for_guests()
+        if self._web_door is not None:
+            await self._web_door.close()
+        if self._trends is not None:
+            self._trends.close()
         self._services.inbox.close()
         self._accounts.close()
         await self._database.close()
@@ -209,7 +229,30 @@ class Server:
         elif not self._guests and self._last_gone is not None and not self._last_gone.done():
             self._last_gone.set_result(None)
 
-    async def _open_for_operator(self) -> None:
+    async def _open_for_browsers(self, admin: Admin) -> None:
+        """Open the doors for browsers, if there shall be any."""
+        if not self._config.web_doors:
+            return
+        from kqq.server.web.door import WebDoor  # noqa: PLC0415  # a tenth of a second
+        from kqq.server.web.site import Site  # noqa: PLC0415
+
+        services = self._services
+        self._trends = Trends(self._clock, services.metrics, services.sessions.count)
+        site = Site(
+            services, admin, self._visits, self._operators, services.tap, self._trends
+        )
+        self._web_door = WebDoor(site, self._inside, self._became, self._has_room)
+        for listen in self._config.web_doors:
+            tls = self._tls_for(listen)
+            try:
+                self.web += (await self._web_door.open(listen, tls),)
+            except OSError as error:
+                raise ConfigError(f"cannot listen on {listen}: {_why(error)}") from error
+        if not self._operators.has_administrator():
+            code = self._operators.first_code()
+            self.first_link = f"{self.web[0].url}/operator#first={code}"
+
+    async def _open_for_operator(self) -> Admin:
         """Open the socket for commands, and the door for figures if there shall be one."""
         config = self._config
         admin = Admin(config, self.store, self._clock, self._random, self._services)
@@ -221,6 +264,7 @@ class Server:
                 config.metrics.host, config.metrics.port
             )
             event(logger, logging.INFO, "figures", port=self.metrics_port)
+        return admin
 
     async def _health(self) -> str | None:
         """Return what is wrong with this server, None if nothing is."""
@@ -250,6 +294,8 @@ class Server:
         metrics.password_checks_waiting = lambda: self._checks.waiting
         metrics.sessions_open = sessions.count
         database = self._database
+        self._visits = Visits(database, clock, random)
+        self._operators = Operators(database, clock, random)
         metrics.writes = lambda: Writes(database.batches, database.writes, database.seconds)
         self._services = Services(
             config=config,
@@ -283,6 +329,7 @@ class Server:
             ),
             rounds=rounds,
             metrics=metrics,
+            tap=Tap(),
             doors=[],
         )  # fmt: skip
 
@@ -319,15 +366,23 @@ class Server:
     def _accept(self, door: Listen) -> asyncio.Protocol:
         if self._is_closing:
             return _TurnedAway()
-        if len(self._guests) >= self._room:
+        if not self._has_room():
             event(logger, logging.WARNING, "turned away", why="too many connections", door=door)
             return _TurnedAway()
         return self.visitor(door)
 
-    async def _open(self, listen: Listen) -> Listen:
-        """Open a door and return it with its real port. Raises ConfigError."""
+    def _has_room(self) -> bool:
+        return not self._is_closing and len(self._guests) < self._room
+
+    def _tls_for(self, listen: Listen) -> ssl.SSLContext | None:
+        """Return what a door needs for TLS, None if it has none. Raises ConfigError."""
         if listen.is_tls and self._tls is None:
             self._tls = context_of(self._config)
+        return self._tls if listen.is_tls else None
+
+    async def _open(self, listen: Listen) -> Listen:
+        """Open a door and return it with its real port. Raises ConfigError."""
+        self._tls_for(listen)
         loop = asyncio.get_running_loop()
         opened = listen
         try:

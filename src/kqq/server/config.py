@@ -21,6 +21,7 @@ from kqq.address import HostPort
 from kqq.errors import ConfigError
 
 DEFAULT_PORT = 14000
+WEB_PORT = 8080
 UNSIGNED_MAY_NOT = frozenset({80, 443, 8080})
 """Ports that many phones let no Java program open that is not signed."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -30,24 +31,35 @@ _LONGEST_LIST = 5000  # numbers of 10 digits
 _HIGHEST_UIN = 4294967295
 _DAY = 86400
 _ANY_TEXT = r"(?s:.*)"
+_ORIGIN = r"https?://[^\s/]+"
 _HOST = r"[^\s:/,\[\]]*|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*"
 
 
 class Listen(HostPort):
-    """A door that phones connect to: `kqq://HOST:PORT`, or `kqqs://HOST:PORT` for one with TLS.
+    """A door that phones connect to, `kqq://HOST:PORT`, or browsers, `web://HOST:PORT`.
 
-    Port 0 picks a free one.
+    With TLS it is `kqqs` or `webs`. Port 0 picks a free one.
     """
 
     __slots__ = ()
     SCHEME = "kqq"
-    OTHER_SCHEMES = ("kqqs",)
+    OTHER_SCHEMES = ("kqqs", "web", "webs")
     LOWEST_PORT = 0
 
     @property
     def is_tls(self) -> bool:
         """Whether what goes through this door is encrypted."""
-        return self.scheme == "kqqs"
+        return self.scheme in {"kqqs", "webs"}
+
+    @property
+    def is_web(self) -> bool:
+        """Whether it is for browsers."""
+        return self.scheme in {"web", "webs"}
+
+    @property
+    def url(self) -> str:
+        """The address as a browser takes it."""
+        return f"http{'s' if self.is_tls else ''}{str(self)[len(self.scheme) :]}"
 
 
 class MetricsAddress(HostPort):
@@ -130,10 +142,12 @@ class Config:
     """The folder with the database; made if it is not there.
     Left empty, it is the folder `kqq` among the data of the user who runs the server."""
 
-    listen: tuple[Listen, ...] = setting((Listen("127.0.0.1", DEFAULT_PORT),), live=False)
-    """The doors for phones, `kqq://HOST:PORT`.
+    listen: tuple[Listen, ...] = setting(
+        (Listen("127.0.0.1", DEFAULT_PORT), Listen("127.0.0.1", WEB_PORT, "web")), live=False
+    )
+    """The doors for phones, `kqq://HOST:PORT`, and for browsers, `web://HOST:PORT`.
     Host `0.0.0.0` is every interface of this machine, port 0 any free port.
-    A door `kqqs://HOST:PORT` takes TLS, with `certificate` and `key`."""
+    Doors `kqqs://HOST:PORT` and `webs://HOST:PORT` take TLS, with `certificate` and `key`."""
 
     certificate: Path | None = setting(None, live=False, file=True)
     """The certificate for doors with TLS and those that signed it, as PEM."""
@@ -142,7 +156,7 @@ class Config:
     """The private key of the certificate, as PEM, without a password."""
 
     redirector: tuple[Listen, ...] = setting((), live=False)
-    """Doors besides `listen` that send phones on: a sign-in of version 1.3 is answered with the
+    """Doors for phones besides `listen` that send phones on: a sign-in of version 1.3 is answered with the
     address of the first door in `listen` (GAE)."""
 
     metrics: MetricsAddress | None = setting(None, live=False)
@@ -253,6 +267,18 @@ class Config:
     This is a danger: a session over HTTP is known by nothing but address and number, so anybody
     within such a network can read and write as anybody else who is signed in from it."""
 
+    # --- browsers ---------------------------------------------------------------------------------
+
+    web_origins: tuple[str, ...] = setting(
+        (), live=True, pattern=_ORIGIN, like='addresses such as "https://chat.example.org"'
+    )
+    """Addresses by which browsers know this server where it cannot know that itself: behind a proxy
+    that takes TLS, or by a name that leads to a door on the loopback interface."""
+
+    web_behind: tuple[Network, ...] = setting((), live=True)
+    """Networks of proxies in front of the doors for browsers, such as `127.0.0.1/32`: what these
+    say of a client's address (`X-Forwarded-For`) and of TLS (`X-Forwarded-Proto`) is believed."""
+
     # --- limits against floods -------------------------------------------------------------------
 
     connections_limit: int = setting(20000, live=False, low=1)
@@ -338,8 +364,14 @@ class Config:
         for one in fields(self):
             if why := problem(one, getattr(self, one.name)):
                 raise ConfigError(why)
-        if self.redirector and not self.listen:
+        if self.redirector and not self.phone_doors:
             raise ConfigError("redirector: there is no door in `listen` to send phones on to")
+        for door in self.redirector:
+            if door.is_web:
+                raise ConfigError(
+                    f"redirector: {door} cannot be, since it is a door for phones; write "
+                    f"{Listen(door.host, door.port)}"
+                )
         _check_host(self.advertise)
         _check_sms(self.sms)
         for key, doors in (("listen", self.listen), ("redirector", self.redirector)):
@@ -347,8 +379,18 @@ class Config:
                 if door.is_tls and (self.certificate is None or self.key is None):
                     raise ConfigError(
                         f"{key}: the door {door} needs `certificate` and `key`; set both, or write "
-                        f"{Listen(door.host, door.port)}"
+                        f"{Listen(door.host, door.port, 'web' if door.is_web else '')}"
                     )
+
+    @property
+    def phone_doors(self) -> tuple[Listen, ...]:
+        """The doors for phones."""
+        return tuple(door for door in self.listen if not door.is_web)
+
+    @property
+    def web_doors(self) -> tuple[Listen, ...]:
+        """The doors for browsers."""
+        return tuple(door for door in self.listen if door.is_web)
 
     @property
     def admin_path(self) -> Path:
@@ -419,6 +461,7 @@ _KINDS: dict[Any, str] = {
     MetricsAddress | None: 'a loopback address such as "http://127.0.0.1:9100", or "" for none',
     tuple[Listen, ...]: 'a list of doors such as ["kqq://127.0.0.1:14000"]',
     tuple[Network, ...]: 'a list of networks such as ["10.0.0.0/8"]',
+    tuple[str, ...]: 'a list of addresses such as ["https://chat.example.org"]',
     tuple[SmsEntry, ...]: "tables [[sms]] in the file, each with name, address and text",
 }
 
@@ -432,7 +475,10 @@ def problem(one: Field[Any], value: object) -> str:
     """Return what is wrong with a value of the right type for a setting; "" is nothing."""
     declared = how(one)
     fits = True
-    if isinstance(value, str):
+    if one.type == tuple[str, ...]:
+        assert isinstance(value, tuple)
+        fits = all(re.fullmatch(declared.pattern, each) for each in value)
+    elif isinstance(value, str):
         choices = get_args(one.type)
         fits = value in choices if choices else bool(re.fullmatch(declared.pattern, value))
     elif isinstance(value, int | float):

@@ -29,7 +29,7 @@ from typing import Any, Generic, Literal, TypeVar
 from kqq.server.clock import Clock
 from kqq.server.limits import address_key
 
-Over = Literal["tcp", "http", "tls"]
+Over = Literal["tcp", "http", "tls", "web"]
 
 STEPS = 30
 """Steps kept of an attempt: the first few, which show how it began, and the last."""

@@ -48,7 +48,7 @@ class Metrics:
     """The numbers of one server, since it started."""
 
     def __init__(self, clock: Clock, version: str = "") -> None:
-        self.connections = Counts(tcp=0, http=0, tls=0)
+        self.connections = Counts(tcp=0, http=0, tls=0, web=0)
         """Connections that were made, by how they speak."""
         self.connections_open = 0
         self.sign_ins = Counts.fromkeys(

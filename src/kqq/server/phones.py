@@ -29,6 +29,7 @@ from kqq.server.logs import event
 from kqq.server.outgoing import Outgoing
 from kqq.server.session import Item, Session
 from kqq.server.store import Stored
+from kqq.server.tap import Way
 from kqq.server.transaction import Written
 from kqq.server.transports import stream_of
 
@@ -67,6 +68,7 @@ class Phone:
         "_gone",
         "_greeted",
         "_handover",
+        "_is_framed",
         "_is_full",
         "_is_reading",
         "_lines",
@@ -82,6 +84,7 @@ class Phone:
         "_sign_in",
         "_slowed",
         "_statuses",
+        "_tap",
         "_transport",
         "_unread",
         "_working",
@@ -97,6 +100,7 @@ class Phone:
         self._context = Context(services, peer, attempt, self.wake, self._ended)
         self._rounds = services.rounds
         self._metrics = services.metrics
+        self._tap = services.tap
         self._came: list[bytes] = []  # not read yet; b"" is the end
         self._lines: list[bytes] = []  # not handled yet, the next is the last
         self._replies: list[_Pending] = []
@@ -107,6 +111,7 @@ class Phone:
         self._working = False  # a turn of work is due
         self._pumping = False  # a look for pushes is due
         self._carrying = 0  # replies that wait and carry what pushes must come after
+        self._is_framed = peer.over == "web"  # each line comes apart, however they are written
         self._is_full = False  # the client leaves bytes unread
         self._is_reading = True
         self._unread: Timer | None = None
@@ -203,6 +208,10 @@ class Phone:
 
     # --- what the session and the server call
 
+    def vouch_for(self, whom: Callable[[], int | None]) -> None:
+        """Ask for no password here: `whom` says who it is, None once nobody is any more."""
+        self._context.vouched = whom
+
     def wake(self) -> None:
         """Look for pushes soon."""
         if not self._pumping and self._ending is None:
@@ -269,7 +278,7 @@ class Phone:
         connection = self._connection
         lines = connection.split(self._came.pop(0), now)
         self._lines = lines[::-1]
-        self._outgoing.pipelines = connection.pipelines
+        self._outgoing.pipelines = connection.pipelines or self._is_framed
         self._outgoing.old_habits = connection.old_habits
         if connection.noise > len(lines) + _NOISE and not self._nonsense.spend(now):
             self._refuse_more("too many empty lines")
@@ -282,6 +291,8 @@ class Phone:
         return is_held or waiting or self._ending is not None
 
     def _handle(self, line: bytes, now: float) -> None:
+        if self._tap.is_watched:
+            self._show("in", line)
         taken = shortcut.take(self._context, line, now)
         if taken is not None:
             reply, stored = taken
@@ -316,6 +327,11 @@ class Phone:
         elif answer is not None:
             assert isinstance(occurred, Command)
             self._busy = asyncio.get_running_loop().create_task(self._wait(occurred, answer))
+
+    def _show(self, way: Way, line: bytes) -> None:
+        session = self._context.session
+        uin = session.uin if session is not None and session.is_open else None
+        self._tap.saw(self._context.peer, uin, way, line)
 
     def _end_of_lines(self, closed: Closed) -> None:
         if closed.error is not None:
@@ -411,6 +427,8 @@ class Phone:
                 refusal = refused(self._context, self._read_again(said), error)
                 data, items = self._connection.send(refusal, now), ()
         self._metrics.bytes_out += len(data)
+        if self._tap.is_watched:
+            self._show("out", data)
         ids = [item.id for item in items if isinstance(item, Stored)] if items else None
         self._outgoing.say(data, ids[-1] if ids else None)
 
@@ -461,6 +479,8 @@ class Phone:
                       peer=self._context.peer)  # fmt: skip
                 return
         self._metrics.bytes_out += len(data)
+        if self._tap.is_watched:
+            self._show("out", data)
         self._outgoing.say(data, last, is_push=True)
 
     def _mark_later(self) -> None:

@@ -42,6 +42,7 @@ from kqq.server.journal import Attempt, Step
 from kqq.server.logs import event
 from kqq.server.session import Session
 from kqq.server.store import Stored
+from kqq.server.tap import Way
 from kqq.server.transports import stream_of
 
 logger = logging.getLogger("kqq.posts")
@@ -283,6 +284,8 @@ class Post(asyncio.Protocol):
             return _Answer()
         context = self._context = self._new_context(request)
         self._find_session(context, message)
+        if self._services.tap.is_watched:
+            self._show(context, "in", request.body)
         if (wait := slow_down(context)) > 0:
             await self._pause(context, wait)
             self._find_session(context, message)  # it may have signed in again meanwhile
@@ -299,7 +302,15 @@ class Post(asyncio.Protocol):
             assert isinstance(answer, Reply)
             reply = answer
         self._attempt = context.attempt
-        return _Answer(encode(reply) + _end(message, reply))
+        body = encode(reply) + _end(message, reply)
+        if self._services.tap.is_watched:
+            self._show(context, "out", body)
+        return _Answer(body)
+
+    def _show(self, context: Context, way: Way, line: bytes) -> None:
+        session = context.session
+        uin = session.uin if session is not None and session.is_open else None
+        self._services.tap.saw(context.peer, uin, way, line)
 
     def _new_context(self, request: HttpRequest) -> Context:
         called = (request.header("Host") or "").rpartition("]")

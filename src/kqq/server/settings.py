@@ -274,6 +274,12 @@ def _network(value: Any) -> Network:  # as TOML has it
     return ipaddress.ip_network(value)
 
 
+def _text(value: Any) -> str:  # as TOML has it
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
 def _sms(value: Any) -> SmsEntry:  # as TOML has it
     keys = {one.name: one for one in dataclasses.fields(SmsEntry)}
     for key, text in dict(value).items():
@@ -293,6 +299,7 @@ _ELEMENTS: dict[Any, Callable[[Any], object]] = {
     tuple[Listen, ...]: Listen.parse,
     tuple[Network, ...]: _network,
     tuple[SmsEntry, ...]: _sms,
+    tuple[str, ...]: _text,
 }
 
 

@@ -28,6 +28,7 @@ from kqq.server.requests import Requests
 from kqq.server.rounds import Rounds
 from kqq.server.session import Item, Session, Sessions
 from kqq.server.store import Store
+from kqq.server.tap import Tap
 from kqq.server.transaction import Written
 
 REFUSED = 1
@@ -71,6 +72,7 @@ class Services:
     journal: Journal
     rounds: Rounds
     metrics: Metrics
+    tap: Tap
     doors: list[Listen]  # those that are open, with their real ports
     redirectors: list[Listen] = field(default_factory=list)  # the same of those that send elsewhere
 
@@ -79,7 +81,7 @@ class Services:
 class Peer:
     """The other end: its address, and the door it came in by.
 
-    `over` is `tcp`, `tls` or `http`; `place` is the address, or the network that counts as one, by
+    `over` is `tcp`, `tls`, `http` or `web`; `place` is the address, or the network that counts as one, by
     which its sessions are found over HTTP and its captchas anywhere; `reached` the host it has
     called us by.
     """
@@ -107,6 +109,9 @@ class Context:
     ended: Callable[[str], None]
     session: Session | None = None
     is_closed: bool = False
+    vouched: Callable[[], int | None] | None = None
+    """Asked for whom a browser has signed in as, where that stands for a password; None once it is
+    signed out."""
 
     @property
     def place(self) -> str | None:

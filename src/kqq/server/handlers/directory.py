@@ -2,7 +2,7 @@
 
 from kqq.protocol import ServerConfig, encode
 from kqq.server.config import UNSIGNED_MAY_NOT
-from kqq.server.handlers.base import Context
+from kqq.server.handlers.base import Context, Services
 
 PATH = "/newConf/kjava/aubin2.jsp"
 """Where the real one was (SEED SETM)."""
@@ -16,8 +16,7 @@ def server_config(context: Context) -> bytes:
     config = context.services.config
     host = config.advertise or context.peer.reached
     host = f"[{host}]" if ":" in host else host
-    every = dict.fromkeys(door.port for door in context.services.doors if not door.is_tls)
-    ports = [port for port in every if port not in UNSIGNED_MAY_NOT] or list(every)
+    ports = plain_ports(context.services)
     return encode(
         ServerConfig(
             count=2 * len(ports),
@@ -38,3 +37,12 @@ def server_config(context: Context) -> bytes:
             sms_help=",".join(entry.help for entry in config.sms),
         )
     )
+
+
+def plain_ports(services: Services) -> list[int]:
+    """Return the ports that phones can be told: without TLS, and where any program may connect.
+
+    If only those are open that many phones forbid to unsigned programs, it is those.
+    """
+    every = dict.fromkeys(door.port for door in services.doors if not door.is_tls)
+    return [port for port in every if port not in UNSIGNED_MAY_NOT] or list(every)

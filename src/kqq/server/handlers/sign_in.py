@@ -75,6 +75,8 @@ async def login(context: Context, message: Login) -> Reply:
     context.attempt = context.attempt.is_of(message.uin)
     if (redirect := _redirect(context, message)) is not None:
         return redirect
+    if context.vouched is not None:
+        return _vouched(context, message, context.vouched())
     claim = _look(context, message)
     if claim is None:
         services.captchas.failed(message.uin, _key(context))
@@ -137,6 +139,22 @@ def logout(context: Context, message: Logout) -> Reply:
         context.services.sessions.close(session, "signed out")
         context.session = None
     return LogoutReply(seq=message.seq, uin=message.uin)
+
+
+def _vouched(context: Context, message: Login, uin: int | None) -> Reply:
+    """Sign in who was asked for a password elsewhere; what the line says of one is not looked at.
+
+    OURS: lines over a WebSocket, from a page that is signed in.
+    """
+    account = context.services.store.account(uin) if uin is not None else None
+    if account is None or message.uin != uin:
+        context.attempt.add(Step.WRONG_PASSWORD)
+        return _refuse(context, message, message.seq, "wrong_password", PASSWORD_ERROR)
+    if account.suspended is not None:
+        context.attempt.add(Step.SUSPENDED, reason=account.suspended)
+        return _refuse(context, message, message.seq, "suspended", SUSPENDED)
+    _open(context, message, account)
+    return _welcome(context.services, message, message.seq)
 
 
 def password_refusal(seq: str, uin: int) -> LoginReply:

@@ -1,0 +1,165 @@
+"""The door for browsers: connections in, requests to routes, and an end to it all in good order."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from kqq.server.clock import Timer
+from kqq.server.config import Listen
+from kqq.server.limits import Concurrent, address_key
+from kqq.server.logs import event
+from kqq.server.web import chat, entrance, files
+from kqq.server.web.safety import safely
+from kqq.server.web.site import DOOR, LONGEST_BODY, SITE, Site, is_within
+
+logger = logging.getLogger("kqq.web")
+
+_BACKLOG = 1024
+_KEPT_OPEN = 75.0
+"""Seconds that a connection may stay without a request, once it has made one."""
+_GRACE = 1.0  # seconds that requests under way get when the door is closed
+_GREETING = 30.0
+"""Seconds in which a connection must have asked for something."""
+
+
+class WebDoor:
+    """Serves browsers, at one address or several.
+
+    `became` is told of each phone that a browser is (kqq.server.web.chat), `has_room` asked for
+    each connection; `inside` counts connections by address.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        inside: Concurrent,
+        became: chat.Became,
+        has_room: Callable[[], bool],
+    ) -> None:
+        self.site = site
+        self.inside = inside
+        self.has_room = has_room
+        self._doors: list[asyncio.Server] = []
+        self._runners: list[web.AppRunner] = []
+        self._routes = [
+            *files.routes(),
+            *entrance.routes(),
+            *_arriving(),
+            *chat.routes(became, inside),
+        ]
+
+    async def open(self, listen: Listen, context: ssl.SSLContext | None) -> Listen:
+        """Open a door and return it with its real port. Raises OSError if that cannot be."""
+        app = web.Application(
+            middlewares=[_greeted, safely],
+            client_max_size=LONGEST_BODY,
+        )
+        app[SITE], app[DOOR] = self.site, str(listen)
+        app.add_routes(self._routes)
+        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_GRACE)
+        await runner.setup()
+        self._runners.append(runner)
+        server, loop = runner.server, asyncio.get_running_loop()
+        assert server is not None
+        door = await loop.create_server(
+            lambda: _Browser(self, server, loop=loop),
+            listen.host,
+            listen.port,
+            ssl=context,
+            backlog=_BACKLOG,
+        )
+        self._doors.append(door)
+        return Listen(listen.host, door.sockets[0].getsockname()[1], listen.scheme)
+
+    def stop(self) -> None:
+        """Take no more connections."""
+        for door in self._doors:
+            door.close()
+
+    async def close(self) -> None:
+        """End what is still open; what is being answered is, if it does not take long."""
+        self.stop()
+        for runner in self._runners:
+            await runner.cleanup()
+        self._doors.clear()
+        self._runners.clear()
+
+
+class _Browser(web.RequestHandler):
+    """One connection of a browser, counted and kept waiting for nobody who says nothing."""
+
+    __slots__ = ("_door", "_inside", "_timer")
+
+    def __init__(self, door: WebDoor, server: Any, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # nothing is what its AppRunner gives, too
+            keepalive_timeout=_KEPT_OPEN,
+            auto_decompress=False,
+        )
+        self._door = door
+        self._inside: str | None = None
+        self._timer: Timer | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, or turn away who has too many."""
+        super().connection_made(transport)
+        door, name = self._door, transport.get_extra_info("peername")
+        host = name[0] if isinstance(name, tuple) else "unknown"
+        if not door.has_room():
+            self._turn_away(host, "too many connections")
+        elif not is_within(host, door.site.services.config.web_behind):
+            key = address_key(host)  # who comes by a proxy is counted by who it is (web.chat)
+            if door.inside.enter(key):
+                self._inside = key
+            else:
+                self._turn_away(host, "too many connections from this address")
+        self._timer = door.site.services.clock.later(_GREETING, self._too_late)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Let go of everything."""
+        self.greeted()
+        if self._inside is not None:
+            self._door.inside.leave(self._inside)
+            self._inside = None
+        super().connection_lost(exc)
+
+    def greeted(self) -> None:
+        """It has asked for something."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_late(self) -> None:
+        self._timer = None
+        self.force_close()
+
+    def _turn_away(self, host: str, why: str) -> None:
+        event(logger, logging.WARNING, "turned away", host=host, why=why)
+        assert self.transport is not None
+        self.transport.abort()
+
+
+@web.middleware
+async def _greeted(request: web.Request, handler: Any) -> web.StreamResponse:
+    if isinstance(request.protocol, _Browser):
+        request.protocol.greeted()
+    response: web.StreamResponse = await handler(request)
+    return response
+
+
+def _arriving() -> list[web.RouteDef]:  # TEMPORARY, while others write these
+    import importlib
+
+    found = []
+    for name in ("sign_up", "people", "openapi", "wire", "api"):
+        try:
+            found += importlib.import_module(f"kqq.server.web.{name}").routes()
+        except (ImportError, AttributeError) as error:
+            print("not there yet:", name, error)
+    return found

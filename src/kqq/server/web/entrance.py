@@ -1,0 +1,239 @@
+"""Signing in and out with a browser; the first administrator; what a page asks before all that.
+
+The gates are those of a phone's sign-in (kqq.server.handlers.sign_in), in the same order; but the
+password of a phone opens nothing here, since whoever listens to the phone has it.
+"""
+
+import asyncio
+import base64
+import logging
+from typing import Any
+
+from aiohttp import web
+
+from kqq import __version__
+from kqq.server.accounts import (
+    NoSuchAccount,
+    Suspended,
+    WrongPassword,
+    password_md5,
+)
+from kqq.server.admin import perform
+from kqq.server.checks import TooBusy
+from kqq.server.handlers import Context
+from kqq.server.handlers.sign_in import has_failed, limit_of
+from kqq.server.journal import Step
+from kqq.server.limits import address_key
+from kqq.server.logs import event
+from kqq.server.store import Account
+from kqq.server.visits import LIFETIME
+from kqq.server.web.challenges import check_new_nick, check_new_password, needs_captcha
+from kqq.server.web.site import (
+    PLAIN_COOKIE,
+    SECURE_COOKIE,
+    Refused,
+    Site,
+    answer,
+    is_secure,
+    peer_context,
+    read,
+    site_of,
+    visit_or_none,
+)
+
+logger = logging.getLogger("kqq.web")
+
+_WRONG = "the number or the password is wrong"
+_SLOW_DOWN = "too many tries; wait some minutes"
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes."""
+    return [
+        web.get("/api/hello", _hello),
+        web.post("/api/sign-in", _sign_in),
+        web.post("/api/sign-out", _sign_out),
+        web.post("/api/first", _first),
+    ]
+
+
+async def admit(request: web.Request, uin: int, value: object, status: int = 200) -> web.Response:
+    """Sign the browser in as `uin`, and answer `value` with the cookie."""
+    site, context = site_of(request), peer_context(request, uin)
+    agent = request.headers.get("User-Agent", "")
+    printable = "".join(sign for sign in agent if sign.isprintable())
+    old = visit_or_none(request)
+    if old is not None:
+        await site.visits.end(old.id)
+    _, cookie = await site.visits.begin(uin, context.peer.host, printable)
+    response = answer(value, status)
+    secure = is_secure(request)
+    response.set_cookie(
+        SECURE_COOKIE if secure else PLAIN_COOKIE,
+        cookie,
+        max_age=int(LIFETIME),
+        httponly=True,
+        samesite="Strict",
+        secure=secure,
+    )
+    event(logger, logging.INFO, "browser signed in", peer=context.peer, uin=uin)
+    return response
+
+
+def dismiss(request: web.Request, response: web.Response) -> web.Response:
+    """Have the browser forget its cookie."""
+    secure = is_secure(request)
+    response.del_cookie(
+        SECURE_COOKIE if secure else PLAIN_COOKIE, httponly=True, samesite="Strict", secure=secure
+    )
+    return response
+
+
+async def authenticate(context: Context, uin: int, password: str, letters: str = "") -> Account:
+    """Return the account whose own password this is, if all gates let it through.
+
+    Raises Refused otherwise: `wrong`, `device`, `captcha` with a picture, `slow_down`, `busy`,
+    `suspended`. `letters` are what was read in the picture shown last.
+    """
+    services, attempt, host = context.services, context.attempt, context.peer.host
+    captchas, key = services.captchas, _key(context)
+    try:
+        md5 = password_md5(password)
+    except UnicodeEncodeError:
+        raise Refused(403, "wrong", _WRONG) from None
+    claim = services.accounts.look(uin, md5, host)
+    if claim is None:
+        captchas.failed(uin, key)
+        if not services.limits.failures.spend(address_key(host)):
+            raise _limited(context, "too many sign-ins from this address failed")
+        attempt.add(Step.UNKNOWN_NUMBER)
+        raise Refused(403, "wrong", _WRONG)
+    is_known = claim.is_remembered and services.limits.failures.has(address_key(host))
+    if letters:
+        if captchas.answer(uin, key, letters) is None:
+            attempt.add(Step.CAPTCHA_WRONG)
+            services.metrics.captchas["wrong"] += 1
+            raise _picture(context, uin)
+        attempt.add(Step.CAPTCHA_RIGHT)
+        services.metrics.captchas["right"] += 1
+        services.limits.failures.repay(address_key(host))
+    elif captchas.wanted(uin, key, is_known=is_known):
+        raise _picture(context, uin)
+    if not is_known and (limit := limit_of(context, uin)) is not None:
+        raise _limited(context, limit)
+    claim = services.accounts.look(uin, md5, host)
+    try:
+        if claim is None:
+            raise NoSuchAccount
+        account = await services.accounts.check(claim)
+    except asyncio.CancelledError:
+        has_failed(context, uin)  # or checks would cost nothing
+        raise
+    except (NoSuchAccount, WrongPassword):
+        has_failed(context, uin)
+        captchas.failed(uin, key)
+        attempt.add(Step.WRONG_PASSWORD)
+        services.metrics.sign_ins["wrong_password"] += 1
+        raise Refused(403, "wrong", _WRONG) from None
+    except TooBusy:
+        attempt.add(Step.BUSY)
+        raise
+    except Suspended as error:
+        attempt.add(Step.SUSPENDED, reason=error.reason)
+        raise Refused(403, "suspended", "this account is suspended", reason=error.reason) from None
+    if claim.device is not None:
+        raise Refused(403, "device", "the password of a phone opens no page; use your own")
+    captchas.succeeded(uin, key)
+    return account
+
+
+async def _hello(request: web.Request) -> web.Response:
+    site = site_of(request)
+    config = site.services.config
+    return answer(
+        {
+            "version": __version__,
+            "registration": config.registration,
+            "needs_captcha": needs_captcha(config),
+            "has_administrator": site.operators.has_administrator(),
+            "signed_in": visit_or_none(request) is not None,
+        }
+    )
+
+
+async def _sign_in(request: web.Request) -> web.Response:
+    sent = await read(request, {"uin": int, "password": str, "letters?": str})
+    context = peer_context(request, sent["uin"])
+    account = await authenticate(
+        context, sent["uin"], sent["password"], sent.get("letters", "").strip()
+    )
+    context.attempt.add(Step.SIGNED_IN)
+    return await admit(request, account.uin, {"uin": account.uin})
+
+
+async def _sign_out(request: web.Request) -> web.Response:
+    visit = visit_or_none(request)
+    if visit is not None:
+        await site_of(request).visits.end(visit.id)
+    return dismiss(request, answer({}))
+
+
+async def _first(request: web.Request) -> web.Response:
+    """Make the first administrator, with the link that was printed when the server started."""
+    sent = await read(
+        request, {"code": str, "password": str, "nick?": str, "uin?": int, "letters?": str}
+    )
+    site = site_of(request)
+    context = peer_context(request)
+    key = address_key(context.peer.host)
+    if not site.services.limits.failures.has(key):
+        raise _limited(context, "too many sign-ins from this address failed")
+    if not site.operators.use_first_code(sent["code"]):
+        site.services.limits.failures.owe(key)
+        raise _used()
+    uin = sent.get("uin")
+    if uin is not None:
+        await authenticate(context, uin, sent["password"], sent.get("letters", "").strip())
+    else:
+        uin = await _new_account(site, sent, context.peer.host)
+    if not await site.operators.add_first(uin):
+        raise _used()  # somebody else was quicker
+    event(logger, logging.WARNING, "first administrator", peer=context.peer, uin=uin)
+    return await admit(request, uin, {"uin": uin}, 200 if "uin" in sent else 201)
+
+
+async def _new_account(site: Site, sent: dict[str, Any], host: str) -> int:
+    """Make an account as the operator would, whoever may register."""
+    check_new_nick(sent.get("nick", ""))
+    check_new_password(sent["password"])
+    proof = await site.services.accounts.new_proof(sent["password"], host)
+    made = await perform(site.admin, "account.add", {"proof": proof, "nick": sent["nick"]})
+    assert isinstance(made, dict)
+    return int(made["uin"])
+
+
+def _used() -> Refused:
+    return Refused(403, "code", "this link was used, or is of an earlier start of the server")
+
+
+def _key(context: Context) -> str:
+    """Return where its captchas are found; a phone at the same address has others."""
+    return f"web {address_key(context.peer.host)}"
+
+
+def _picture(context: Context, uin: int) -> Refused:
+    """Return the refusal that shows a picture; until it is read it costs the address a failure."""
+    services = context.services
+    if not services.limits.failures.spend(address_key(context.peer.host)):
+        return _limited(context, "too many sign-ins from this address failed")
+    image = services.captchas.ask(uin, _key(context), uin)
+    context.attempt.add(Step.CAPTCHA_SHOWN)
+    services.metrics.captchas["shown"] += 1
+    picture = base64.b64encode(image).decode()
+    return Refused(403, "captcha", "type what the picture shows", picture=picture)
+
+
+def _limited(context: Context, limit: str) -> Refused:
+    context.attempt.add(Step.LIMITED, limit=limit)
+    context.services.metrics.sign_ins["limited"] += 1
+    return Refused(429, "slow_down", _SLOW_DOWN)
