@@ -1,6 +1,7 @@
 """The demo, as it runs without a terminal and with one."""
 
 import io
+import re
 import shlex
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import pytest
 from rich.cells import cell_len
 
+from browsing import Browser
 from kqq import demo
 from kqq.client import Messenger, Received
 from kqq.errors import UnexpectedReply
@@ -69,7 +71,7 @@ def test_lines_are_folded_at_fields(width: int) -> None:
 def test_the_chat_is_offered_in_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever says yes is Anna, and 小波 answers."""
+    """Whoever takes it is Anna, and 小波 answers."""
     said: list[object] = []
 
     async def one_question(make: Make) -> None:
@@ -82,7 +84,7 @@ def test_the_chat_is_offered_in_a_terminal(
 
     monkeypatch.setattr(demo, "chat", one_question)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setattr("sys.stdin", _terminal("y\n"))
+    monkeypatch.setattr("sys.stdin", _terminal("t\n"))
     demo.run_demo()
     assert said == ["你说: hi"]
     assert "Everything arrived" in capsys.readouterr().out
@@ -91,6 +93,30 @@ def test_the_chat_is_offered_in_a_terminal(
         monkeypatch.setattr("sys.stdin", _terminal(typed))
         demo.run_demo()
     assert said == []
+
+
+def test_a_browser_is_offered_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says where to go and who to be there; 小波 answers until Ctrl-C."""
+    answered: list[str] = []
+
+    async def browse() -> None:
+        url = re.search(r"Open (http://\S+) and sign in", capsys.readouterr().out)
+        assert url is not None
+        async with Browser(url[1]) as browser:
+            assert (await browser.sign_in(demo.ANNA)).status == 200
+            lines = await browser.talk()
+            await lines.sign_in(demo.ANNA)
+            await lines.message(demo.ANNA, demo.BO, "hi")
+            while not answered or "CMD=Server_Msg" not in answered[-1]:
+                answered.append(await lines.hear())
+
+    monkeypatch.setattr(demo, "until_interrupted", browse)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", _terminal("b\n"))
+    demo.run_demo()
+    assert "MG=你说: hi" in answered[-1]
 
 
 def test_what_the_wire_column_shows_are_lines() -> None:

@@ -78,7 +78,8 @@ async def _demo(
 ) -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kqq-demo-") as folder:
-        config = Config(data=Path(folder), listen=(Listen("127.0.0.1", 0),))
+        doors = (Listen("127.0.0.1", 0), Listen("127.0.0.1", 0, "web"))
+        config = Config(data=Path(folder), listen=doors)
         async with Server(config) as server:
             await asyncio.to_thread(_make_people, config)
             stage = _Stage(console, server.listening[0], only)
@@ -86,7 +87,7 @@ async def _demo(
             took = time.monotonic() - began
             console.print(f"\nEverything arrived as it was said, in {took:.1f} s.")
             if offer_chat:
-                await _offer_chat(stage)
+                await _offer_chat(stage, server.web[0].url)
 
 
 def _make_people(config: Config) -> None:
@@ -224,26 +225,37 @@ def fold(line: str, width: int) -> str:
     return "\n".join([*rows, row])
 
 
-async def _offer_chat(stage: _Stage) -> None:
+async def _offer_chat(stage: _Stage, url: str) -> None:
     """Let the person at the terminal be Anna; 小波 answers whatever is said."""
-    click.echo("Open the chat as Anna, with 小波 answering? [y/N] ", nl=False)
+    click.echo("Be Anna yourself, and 小波 answers? [t]erminal, [b]rowser, [N]o: ", nl=False)
     # Nothing else goes on meanwhile, and a thread that reads would take keys from the chat.
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    answer = sys.stdin.readline().strip().lower()
+    if answer not in {"t", "terminal", "b", "browser"}:
         return
     async with stage.sign_in(BO) as bo:
 
-        async def answer() -> None:
+        async def reply() -> None:
             async for push in bo.events():
                 if isinstance(push, ServerMsg):
                     await bo.send(push.sender, f"你说: {push.text}")
 
-        answering = asyncio.create_task(answer())
+        answering = asyncio.create_task(reply())
         try:
-            await chat(stage.messenger)
+            if answer.startswith("t"):
+                await chat(stage.messenger)
+            else:
+                click.echo(f"Open {url} and sign in: number {ANNA}, password {_PASSWORD}.")
+                click.echo("Ctrl-C here ends it.")
+                await until_interrupted()
         finally:
             answering.cancel()
             with contextlib.suppress(asyncio.CancelledError, KQQError):
                 await answering
+
+
+async def until_interrupted() -> None:
+    """Wait for Ctrl-C."""
+    await asyncio.Event().wait()
 
 
 async def chat(make: "Make") -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kqq.errors import StoreError
+from kqq.errors import AccountError
 from kqq.server.clock import Clock
 from kqq.server.database import Database
 
@@ -57,16 +57,19 @@ class Visits:
     async def begin(self, uin: int, host: str, agent: str) -> tuple[Visit, str]:
         """Sign a browser in; return the visit, and what the browser is to hold as its cookie.
 
-        The account must be there. Raises StoreError.
+        Raises AccountError if there is no such account.
         """
         secret = urlsafe_b64encode(self._random(_SECRET)).decode().rstrip("=")
         now, agent = self._clock.date(), agent[:LONGEST_AGENT]
         proof = _proof(secret, self._password_proof(uin))
         self._database.write("DELETE FROM visit WHERE seen < ?", now - LIFETIME)
-        await self._database.write(
-            "INSERT INTO visit (proof, uin, created, seen, host, agent) VALUES (?, ?, ?, ?, ?, ?)",
-            proof, uin, now, now, host, agent,
+        begun = await self._database.write(
+            "INSERT INTO visit (proof, uin, created, seen, host, agent)"
+            " SELECT ?, uin, ?, ?, ?, ? FROM account WHERE uin = ?",
+            proof, now, now, host, agent, uin,
         )  # fmt: skip
+        if not begun:
+            raise _nobody(uin)
         ((number,),) = self._database.fetch("SELECT id FROM visit WHERE proof = ?", proof)
         for old in self.of(uin)[MOST_VISITS:]:
             await self.end(old.id)
@@ -137,8 +140,12 @@ class Visits:
     def _password_proof(self, uin: int) -> str:
         rows: list[Any] = self._database.fetch("SELECT proof FROM account WHERE uin = ?", uin)
         if not rows:
-            raise StoreError(f"there is no account {uin} that a browser could be signed in to")
+            raise _nobody(uin)
         return str(rows[0][0])
+
+
+def _nobody(uin: int) -> AccountError:
+    return AccountError(f"there is no account {uin}")
 
 
 def _proof(secret: str, password_proof: str) -> str:

@@ -16,7 +16,7 @@ from kqq.server.limits import Concurrent, address_key
 from kqq.server.phones import Phone
 from kqq.server.transports import stream_of
 from kqq.server.visits import Visit
-from kqq.server.web.site import Refused, peer_of, site_of, visit_of
+from kqq.server.web.site import Refused, peer_of, site_of, visit_held, visit_of
 
 PATH = "/api/chat"
 LONGEST_FRAME = 65_536
@@ -81,10 +81,8 @@ async def _talk(request: web.Request, visit: Visit, became: Became) -> web.Strea
 
 def _holds(request: web.Request, number: int) -> bool:
     """Return whether the browser is still signed in: much may happen while a WebSocket is open."""
-    try:
-        return visit_of(request).id == number
-    except Refused:
-        return False
+    visit = visit_held(request)
+    return visit is not None and visit.id == number
 
 
 class FrameTransport(asyncio.Transport):

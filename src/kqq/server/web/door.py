@@ -12,7 +12,7 @@ from kqq.server.clock import Timer
 from kqq.server.config import Listen
 from kqq.server.limits import Concurrent, address_key
 from kqq.server.logs import event
-from kqq.server.web import chat, entrance, files
+from kqq.server.web import chat, entrance, files, wire
 from kqq.server.web.safety import safely
 from kqq.server.web.site import DOOR, LONGEST_BODY, SITE, Site, is_within
 
@@ -58,8 +58,9 @@ class WebDoor:
             middlewares=[_greeted, safely],
             client_max_size=LONGEST_BODY,
         )
-        app[SITE], app[DOOR] = self.site, str(listen)
+        app[SITE], app[DOOR] = self.site, listen
         app.add_routes(self._routes)
+        wire.prepare(app)
         runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_GRACE)
         await runner.setup()
         self._runners.append(runner)

@@ -12,7 +12,9 @@ from typing import Any
 from aiohttp import web
 
 from kqq import __version__
+from kqq.errors import AccountError
 from kqq.server.accounts import (
+    Claim,
     NoSuchAccount,
     Suspended,
     WrongPassword,
@@ -36,6 +38,7 @@ from kqq.server.web.site import (
     answer,
     is_secure,
     peer_context,
+    peer_of,
     read,
     site_of,
     visit_or_none,
@@ -44,6 +47,7 @@ from kqq.server.web.site import (
 logger = logging.getLogger("kqq.web")
 
 _WRONG = "the number or the password is wrong"
+_TOO_MANY = "too many sign-ins from this address failed"
 _SLOW_DOWN = "too many tries; wait some minutes"
 
 
@@ -59,13 +63,16 @@ def routes() -> list[web.RouteDef]:
 
 async def admit(request: web.Request, uin: int, value: object, status: int = 200) -> web.Response:
     """Sign the browser in as `uin`, and answer `value` with the cookie."""
-    site, context = site_of(request), peer_context(request, uin)
+    site, peer = site_of(request), peer_of(request)
     agent = request.headers.get("User-Agent", "")
     printable = "".join(sign for sign in agent if sign.isprintable())
     old = visit_or_none(request)
     if old is not None:
         await site.visits.end(old.id)
-    _, cookie = await site.visits.begin(uin, context.peer.host, printable)
+    try:
+        _, cookie = await site.visits.begin(uin, peer.host, printable)
+    except AccountError:
+        raise Refused(403, "wrong", _WRONG) from None  # it was deleted just now
     response = answer(value, status)
     secure = is_secure(request)
     response.set_cookie(
@@ -76,7 +83,7 @@ async def admit(request: web.Request, uin: int, value: object, status: int = 200
         samesite="Strict",
         secure=secure,
     )
-    event(logger, logging.INFO, "browser signed in", peer=context.peer, uin=uin)
+    event(logger, logging.INFO, "browser signed in", peer=peer, uin=uin)
     return response
 
 
@@ -95,43 +102,39 @@ async def authenticate(context: Context, uin: int, password: str, letters: str =
     Raises Refused otherwise: `wrong`, `device`, `captcha` with a picture, `slow_down`, `busy`,
     `suspended`. `letters` are what was read in the picture shown last.
     """
-    services, attempt, host = context.services, context.attempt, context.peer.host
-    captchas, key = services.captchas, _key(context)
+    services, host = context.services, context.peer.host
     try:
         md5 = password_md5(password)
     except UnicodeEncodeError:
         raise Refused(403, "wrong", _WRONG) from None
     claim = services.accounts.look(uin, md5, host)
     if claim is None:
-        captchas.failed(uin, key)
-        if not services.limits.failures.spend(address_key(host)):
-            raise _limited(context, "too many sign-ins from this address failed")
-        attempt.add(Step.UNKNOWN_NUMBER)
-        raise Refused(403, "wrong", _WRONG)
+        raise _nobody(context, uin)
     is_known = claim.is_remembered and services.limits.failures.has(address_key(host))
     if letters:
-        if captchas.answer(uin, key, letters) is None:
-            attempt.add(Step.CAPTCHA_WRONG)
-            services.metrics.captchas["wrong"] += 1
-            raise _picture(context, uin)
-        attempt.add(Step.CAPTCHA_RIGHT)
-        services.metrics.captchas["right"] += 1
-        services.limits.failures.repay(address_key(host))
-    elif captchas.wanted(uin, key, is_known=is_known):
+        _read_picture(context, uin, letters)
+    elif services.captchas.wanted(uin, _key(context), is_known=is_known):
         raise _picture(context, uin)
     if not is_known and (limit := limit_of(context, uin)) is not None:
         raise _limited(context, limit)
-    claim = services.accounts.look(uin, md5, host)
+    account = await _check(context, claim)
+    if claim.device is not None:
+        raise Refused(403, "device", "the password of a phone opens no page; use your own")
+    services.captchas.succeeded(uin, _key(context))
+    return account
+
+
+async def _check(context: Context, claim: Claim) -> Account:
+    """Return the account if the password is right; a failure is taken once it is one."""
+    services, attempt, uin = context.services, context.attempt, claim.account.uin
     try:
-        if claim is None:
-            raise NoSuchAccount
-        account = await services.accounts.check(claim)
+        return await services.accounts.check(claim)
     except asyncio.CancelledError:
         has_failed(context, uin)  # or checks would cost nothing
         raise
     except (NoSuchAccount, WrongPassword):
         has_failed(context, uin)
-        captchas.failed(uin, key)
+        services.captchas.failed(uin, _key(context))
         attempt.add(Step.WRONG_PASSWORD)
         services.metrics.sign_ins["wrong_password"] += 1
         raise Refused(403, "wrong", _WRONG) from None
@@ -140,11 +143,30 @@ async def authenticate(context: Context, uin: int, password: str, letters: str =
         raise
     except Suspended as error:
         attempt.add(Step.SUSPENDED, reason=error.reason)
-        raise Refused(403, "suspended", "this account is suspended", reason=error.reason) from None
-    if claim.device is not None:
-        raise Refused(403, "device", "the password of a phone opens no page; use your own")
-    captchas.succeeded(uin, key)
-    return account
+        why = "this account is suspended"
+        raise Refused(403, "suspended", why, reason=error.reason) from None
+
+
+def _nobody(context: Context, uin: int) -> Refused:
+    """Return the refusal of a number that nobody has; it costs the address what a guess costs."""
+    services = context.services
+    services.captchas.failed(uin, _key(context))
+    if not services.limits.failures.spend(address_key(context.peer.host)):
+        return _limited(context, _TOO_MANY)
+    context.attempt.add(Step.UNKNOWN_NUMBER)
+    return Refused(403, "wrong", _WRONG)
+
+
+def _read_picture(context: Context, uin: int, letters: str) -> None:
+    """Take what somebody has read in the picture. Raises Refused, with another, if it is wrong."""
+    services = context.services
+    if services.captchas.answer(uin, _key(context), letters) is None:
+        context.attempt.add(Step.CAPTCHA_WRONG)
+        services.metrics.captchas["wrong"] += 1
+        raise _picture(context, uin)
+    context.attempt.add(Step.CAPTCHA_RIGHT)
+    services.metrics.captchas["right"] += 1
+    services.limits.failures.repay(address_key(context.peer.host))
 
 
 async def _hello(request: web.Request) -> web.Response:
@@ -187,7 +209,7 @@ async def _first(request: web.Request) -> web.Response:
     context = peer_context(request)
     key = address_key(context.peer.host)
     if not site.services.limits.failures.has(key):
-        raise _limited(context, "too many sign-ins from this address failed")
+        raise _limited(context, _TOO_MANY)
     if not site.operators.use_first_code(sent["code"]):
         site.services.limits.failures.owe(key)
         raise _used()
@@ -225,7 +247,7 @@ def _picture(context: Context, uin: int) -> Refused:
     """Return the refusal that shows a picture; until it is read it costs the address a failure."""
     services = context.services
     if not services.limits.failures.spend(address_key(context.peer.host)):
-        return _limited(context, "too many sign-ins from this address failed")
+        return _limited(context, _TOO_MANY)
     image = services.captchas.ask(uin, _key(context), uin)
     context.attempt.add(Step.CAPTCHA_SHOWN)
     services.metrics.captchas["shown"] += 1

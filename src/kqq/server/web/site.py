@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 
 from aiohttp import web
 
-from kqq.server.admin import Admin
-from kqq.server.config import Network
+from kqq.server.admin import ACTIONS, Admin
+from kqq.server.config import Listen, Network
 from kqq.server.handlers import Context, Peer, Services
 from kqq.server.operators import Operators
 from kqq.server.tap import Tap
@@ -35,7 +35,7 @@ class Site:
 
 
 SITE = web.AppKey("site", Site)
-DOOR = web.AppKey("door", str)
+DOOR = web.AppKey("door", Listen)
 
 
 class Refused(Exception):
@@ -108,16 +108,20 @@ def visit_of(request: web.Request) -> Visit:
 
 def visit_or_none(request: web.Request) -> Visit | None:
     """Return which browser asks, None if it is not signed in. Raises Refused for the suspended."""
-    site = site_of(request)
-    cookie = request.cookies.get(SECURE_COOKIE if is_secure(request) else PLAIN_COOKIE)
-    visit = site.visits.find(cookie) if cookie else None
+    visit = visit_held(request)
     if visit is not None:
-        account = site.services.store.account(visit.uin)
+        account = site_of(request).services.store.account(visit.uin)
         if account is None:
             return None
         if account.suspended is not None:
             raise Refused(403, "suspended", "this account is suspended", reason=account.suspended)
     return visit
+
+
+def visit_held(request: web.Request) -> Visit | None:
+    """Return which browser asks, though its account may be suspended; None if it holds nothing."""
+    cookie = request.cookies.get(SECURE_COOKIE if is_secure(request) else PLAIN_COOKIE)
+    return site_of(request).visits.find(cookie) if cookie else None
 
 
 async def read(
@@ -127,17 +131,7 @@ async def read(
 
     A key with `?` may be left out. Raises Refused if it is anything else, or over `longest` bytes.
     """
-    if request.content_type != "application/json":
-        raise Refused(415, "bad_request", "send JSON, with Content-Type: application/json")
-    if (request.content_length or 0) > longest:
-        raise Refused(413, "bad_request", f"the body is longer than {longest} bytes")
-    body = await request.read()
-    if len(body) > longest:
-        raise Refused(413, "bad_request", f"the body is longer than {longest} bytes")
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, "bad_request", "the body is no JSON") from error
+    found = await _json(request, longest)
     if not isinstance(found, dict):
         raise Refused(400, "bad_request", "the body must be a JSON object")
     expected = {name.removesuffix("?"): kind for name, kind in kinds.items()}
@@ -157,6 +151,26 @@ def spend(request: web.Request, uin: int, count: int = 1) -> None:
     """Take `count` of the commands that somebody may give, wherever. Raises Refused."""
     if not site_of(request).services.limits.commands.spend(uin, count):
         raise Refused(429, "slow_down", "too many at once; wait some seconds")
+
+
+async def act(request: web.Request, action: str, /, **arguments: Any) -> Any:
+    """Do an action of the operator's for somebody themselves; it is no deed of an operator."""
+    return await ACTIONS[action].function(site_of(request).admin, **arguments)
+
+
+async def _json(request: web.Request, longest: int) -> Any:
+    """Return the JSON of a request. Raises Refused."""
+    if request.content_type != "application/json":
+        raise Refused(415, "bad_request", "send JSON, with Content-Type: application/json")
+    if (request.content_length or 0) > longest:
+        raise Refused(413, "bad_request", f"the body is longer than {longest} bytes")
+    body = await request.read()
+    if len(body) > longest:
+        raise Refused(413, "bad_request", f"the body is longer than {longest} bytes")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "bad_request", "the body is no JSON") from error
 
 
 def peer_context(request: web.Request, uin: int | None = None) -> Context:
@@ -179,8 +193,9 @@ def peer_of(request: web.Request) -> Peer:
     name = transport.get_extra_info("peername") if transport else None
     own = transport.get_extra_info("sockname") if transport else None
     port = name[1] if isinstance(name, tuple) else 0
-    reached = own[0] if isinstance(own, tuple) else "127.0.0.1"
-    return Peer(host, port, "web", request.config_dict[DOOR], host, reached)
+    door = request.config_dict[DOOR]
+    reached, door_port = own[:2] if isinstance(own, tuple) else ("127.0.0.1", door.port)
+    return Peer(host, port, "web", str(replace(door, port=door_port)), host, reached)
 
 
 def is_within(host: str, networks: tuple[Network, ...]) -> bool:
