@@ -89,8 +89,10 @@ MAY_IMPORT = {
         "kqq.errors",
         "kqq.words",
         "PIL",
+        "aiohttp",
         "platformdirs",
         "prometheus_client",
+        "segno",
     },
     "kqq.address": {"kqq.errors"},
     "kqq.errors": set(),
@@ -105,11 +107,11 @@ LAYERS = {
     },
     "what is made of them": {
         "backup", "captcha", "diagnosis", "journal", "journal_words", "limits", "metrics",
-        "metrics_door", "outgoing", "repeats", "settings", "store", "tls",
+        "metrics_door", "outgoing", "repeats", "settings", "store", "tap", "tls", "trends",
     },
     "the domain: people, friends, messages, sessions": {
-        "accounts", "devices", "friends", "inbox", "invitations", "presence", "profiles",
-        "requests", "session",
+        "accounts", "devices", "friends", "inbox", "invitations", "operators", "presence",
+        "profiles", "requests", "session", "visits",
     },
     "what handlers are made of": {"handlers.base"},
     "handlers, a function to a command": {
@@ -118,15 +120,22 @@ LAYERS = {
     },
     "the gates before them": {"dispatch"},
     "a way past them": {"shortcut"},
-    "who is at the other end: phones, posts, browsers, the operator": {
-        "account_page", "admin", "admin_door", "pages", "phones", "posts", "register_page",
+    "who is at the other end: phones, posts, the operator": {
+        "account_page", "admin", "admin.accounts", "admin.base", "admin.devices",
+        "admin.invitations", "admin.limits", "admin.live", "admin.operators", "admin.why",
+        "admin_door", "pages", "phones", "posts", "register_page",
     },
-    "the doors": {"doors"},
+    "browsers": {
+        "web", "web.api", "web.challenges", "web.chat", "web.entrance", "web.export", "web.files",
+        "web.openapi", "web.people", "web.phone_settings", "web.safety", "web.sign_up",
+        "web.signed_in", "web.site", "web.wire",
+    },
+    "the doors": {"doors", "web.door"},
     "all of it": {"app"},
 }  # fmt: skip
 """The server from below: a module imports from its own layer and those before it."""
-SPEAKERS = {"logs", "metrics_door"}
-"""Those below the handlers that know of the wire: to mask passwords in lines, and to speak HTTP."""
+SPEAKERS = {"logs", "metrics_door", "tap"}
+"""Those below the handlers that know of the wire: to mask secrets in lines, and to speak HTTP."""
 BELOW_HANDLERS = set().union(*list(LAYERS.values())[:3])
 
 

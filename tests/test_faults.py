@@ -344,7 +344,8 @@ def clock_of(stage: Stage) -> JumpingClock:
 async def do(stage: Stage, name: str, /, **arguments: Any) -> Any:
     """Do what an operator can."""
     services = stage.server._services
-    admin = Admin(stage.config, stage.store, stage.clock, os.urandom, services)
+    operators = stage.server._operators
+    admin = Admin(stage.config, stage.store, stage.clock, os.urandom, operators, services)
     return await perform(admin, name, arguments)
 
 

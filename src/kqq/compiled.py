@@ -29,6 +29,7 @@ MODULES = (
     "kqq.server.session",
     "kqq.server.shortcut",
     "kqq.server.store",
+    "kqq.server.tap",
     "kqq.server.transaction",
 )
 """What a message or a poll goes through between socket and disk, and what keeps time for it.

@@ -167,7 +167,7 @@ def test_health(live: Live) -> None:
             "2 accounts, 1 signed in (0 over HTTP), 1 connection",
         ]
         (found,) = objects(await live.do("health", "--json"))
-        assert (found["accounts"], found["sessions"]) == (2, {"connection": 1, "http": 0})
+        assert (found["accounts"], found["sessions"]) == (2, {"connection": 1, "http": 0, "web": 0})
         await anna.close()
 
     run(work())

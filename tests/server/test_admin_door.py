@@ -17,6 +17,7 @@ from kqq.errors import AccountError, ConfigError, StoreError, TimedOut
 from kqq.server import Config, admin_door
 from kqq.server.admin import ACTIONS, Action, Admin
 from kqq.server.admin_door import LONGEST, TIME, VISITORS, AdminDoor, NoServer, ask
+from kqq.server.operators import Operators
 from kqq.server.store import Store
 from stage import JULIET, MD5, PARIS, ROMEO, WAIT, ManualClock, Stage, proof, sign_in_line
 
@@ -28,7 +29,9 @@ class House:
         self.clock = ManualClock()
         config = Config(data=data, admin_socket=path)
         self.path = config.admin_path
-        self.door = AdminDoor(Admin(config, store, self.clock, os.urandom), self.path)
+        operators = Operators(store._database, self.clock, os.urandom)
+        admin = Admin(config, store, self.clock, os.urandom, operators)
+        self.door = AdminDoor(admin, self.path)
 
     async def ask(self, name: str, /, **arguments: Any) -> Any:
         """Have something done."""
@@ -109,7 +112,7 @@ async def test_asking(house: House) -> None:
     [
         ("account.show", {"uin": 20000}, AccountError, "there is no account 20000"),
         ("dance", {}, ConfigError, "there is no action 'dance'; is the server older"),
-        ("account.show", {"uin": "x"}, ConfigError, "uin is of the wrong type"),
+        ("account.show", {"uin": "x"}, ConfigError, "uin='x' is of the wrong type"),
     ],
 )
 async def test_refusals_come_as_they_were_raised(
@@ -151,10 +154,10 @@ async def test_log_says_who_did_what(house: House, caplog: pytest.LogCaptureFixt
     made = await house.ask("device.add", uin=ROMEO, name="6230")
     invited = await house.ask("account.invite")
     assert [record.getMessage() for record in caplog.records] == [
-        "operator action=account.passwd uin=10001",
-        "operator action=account.friend uin=10001 other=10003",
-        "operator action=device.add uin=10001",
-        "operator action=account.invite",
+        'operator action=account.passwd who="command line" uin=10001',
+        'operator action=account.friend who="command line" uin=10001 other=10003',
+        'operator action=device.add who="command line" uin=10001',
+        'operator action=account.invite who="command line"',
     ]
     for secret in (proof(), MD5, made["password"], made["grouped"], invited["code"]):
         assert secret not in caplog.text
@@ -188,7 +191,7 @@ async def test_only_for_its_folder(house: House, tmp_path: Path) -> None:
         (b'{"do": ["status"], "with": {}}\n', "`do` must be a name, `with` an object"),
         (b'{"do": "status", "with": []}\n', "`do` must be a name, `with` an object"),
         (b"[" * 100_000 + b"\n", "cannot read the request"),
-        (b'{"do": "account.show", "with": {"uin": 1e999}}\n', "uin is of the wrong type"),
+        (b'{"do": "account.show", "with": {"uin": 1e999}}\n', "uin=inf is of the wrong type"),
         (b'{"do": "account.show", "with": {"uin": ' + b"9" * 5000 + b"}}\n", "cannot read the req"),
     ],
 )
@@ -202,7 +205,7 @@ async def test_garbage_is_answered(house: House, data: bytes, words: str) -> Non
 
 async def test_huge_number(house: House) -> None:
     """A number that no database holds is nobody's."""
-    with pytest.raises(AccountError, match="there is no account 9999999999999999999999"):
+    with pytest.raises(ConfigError, match="uin=9999999999999999999999 cannot be; take 1 to"):
         await house.ask("account.show", uin=9999999999999999999999)
 
 

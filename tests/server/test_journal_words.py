@@ -9,7 +9,7 @@ from unicodedata import category
 import pytest
 from rich.cells import cell_len
 
-from kqq.server.journal import Attempt, Journal, Over, Step
+from kqq.server.journal import ENDS, Attempt, Journal, Over, Step
 from kqq.server.journal_words import advice, describe
 from stage import ROMEO, ManualClock
 
@@ -148,7 +148,9 @@ def test_each_step_has_words_and_most_a_remedy(journal: Journal, step: Step) -> 
         assert str(DETAILS[name]) in text
     assert not step.words.endswith(".")
     assert not step.remedy.endswith(".")
-    assert step.remedy or step in {Step.CONNECTED, Step.CAPTCHA_RIGHT, Step.SIGNED_IN}
+    assert step.remedy or step in {
+        Step.CONNECTED, Step.CAPTCHA_RIGHT, Step.SIGNED_IN, Step.ADMITTED,
+    }  # fmt: skip
     assert len({other.words for other in Step}) == len(Step)
 
 
@@ -236,3 +238,47 @@ def test_advice_of_several_attempts(journal: Journal, clock: ManualClock) -> Non
     clock.advance(1)
     take(first, Step.SIGNED_IN)
     assert advice(told(first, second)) is None
+
+
+# --- in Chinese
+
+
+@pytest.mark.parametrize("step", Step)
+def test_each_step_in_chinese(journal: Journal, clock: ManualClock, step: Step) -> None:
+    """Each step says what happened with all its details, and what to do where English does."""
+    attempt = come(journal)
+    if step is Step.SIGNED_IN:
+        take(attempt, step)
+        assert advice(told(attempt), "zh") is None
+        return
+    if step in ENDS:
+        take(attempt, Step.SIGNED_IN)
+    if step is not Step.CONNECTED:
+        take(attempt, step)
+    words = advice(told(attempt), "zh") or ""
+    assert words.startswith("2014-05-14 01:10:00：")
+    assert words.endswith("。")
+    assert any("\u4e00" <= sign <= "\u9fff" for sign in words)
+    for name in step.fields:
+        assert str(DETAILS[name]) in words
+    assert ("；" in words) == bool(step.remedy or step is Step.CONNECTED)
+
+
+def test_how_often_and_why_in_chinese(journal: Journal, clock: ManualClock) -> None:
+    """What the server itself says as a detail is Chinese, too; so is how often it was."""
+    attempt = come(journal).is_of(ROMEO)
+    attempt.add(Step.LIMITED, limit="too many sign-ins from this address failed")
+    clock.advance(1)
+    attempt.add(Step.LIMITED, limit="too many sign-ins from this address failed")
+    assert advice(told(attempt), "zh") == (
+        "2014-05-14 01:10:01：超出了限制：来自这个地址的登录失败太多（自 01:10:00 起共 2 次）"
+        "；请过几分钟再试。"
+    )
+
+
+def test_nothing_came_and_a_newer_server_in_chinese() -> None:
+    """Who never reached the server has to look at the address; strange steps are told by name."""
+    assert (advice([], "zh") or "").startswith("服务器最近没有收到任何连接")
+    steps = [{"step": "tickled", "details": {"by": 1}, "first": 0.0, "last": 0.0, "count": 1}]
+    attempt = {"signed_in": False, "steps": steps}
+    assert advice([attempt], "zh") == "1970-01-01 08:00:00：tickled by=1。"

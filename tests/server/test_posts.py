@@ -637,7 +637,7 @@ async def test_the_address_and_the_number_are_the_session(stage: Stage) -> None:
         assert "&RES=0" in await stage.post(request("Query_Stat2", uin))
         assert (await stage.post(request("Query_Stat2", uin), CAFE)).endswith("&RES=20\r\n")
     assert (await stage.post(request("Query_Stat2", PARIS))).endswith("&RES=20\r\n")
-    assert stage.server._services.sessions.count() == {"connection": 0, "http": 2}
+    assert stage.server._services.sessions.count() == {"connection": 0, "http": 2, "web": 0}
 
 
 async def test_a_sign_in_from_another_address_takes_over(stage: Stage) -> None:

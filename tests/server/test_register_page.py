@@ -108,7 +108,10 @@ class Visitor:
     async def invite(self, **settings: float) -> str:
         """Return the code of a new invitation."""
         config, server = self.stage.config, self.stage.server
-        admin = Admin(config, server.store, self.stage.clock, server._random, server._services)
+        admin = Admin(
+            config, server.store, self.stage.clock, server._random, server._operators,
+            server._services,
+        )  # fmt: skip
         made = await perform(admin, "account.invite", settings)
         assert isinstance(made, dict)
         return str(made["code"])

@@ -136,7 +136,7 @@ def test_all_and_how_many(house: House) -> None:
     """Sessions are listed by number and counted by how they are connected."""
     paris, romeo = house.open(PARIS, place=HOME), house.open(ROMEO)
     assert house.sessions.all() == [romeo, paris]
-    assert house.sessions.count() == {"connection": 1, "http": 1}
+    assert house.sessions.count() == {"connection": 1, "http": 1, "web": 0}
 
 
 def test_session_without_an_attempt(house: House) -> None:

@@ -40,6 +40,13 @@ def test_accounts_come_back_as_stored(store: Store) -> None:
         assert not store.account_exists(uin)
 
 
+def test_when_an_account_was_made(store: Store) -> None:
+    """The date is that which was said then; nobody has none."""
+    assert store.add_account(Account(PARIS + 1, "Tybalt", 0, "proof"), 12.5)
+    assert store.account_created(PARIS + 1) == 12.5
+    assert store.account_created(NOBODY) is None
+
+
 def test_accounts_in_pages(store: Store) -> None:
     """All come in order of number, or so many after a number."""
     assert [account.uin for account in store.accounts()] == [ROMEO, JULIET, PARIS]
@@ -271,6 +278,16 @@ async def test_requests(store: Store, database: Database) -> None:
 
 
 # --- messages ------------------------------------------------------------------------------------
+
+
+async def test_when_messages_were_sent(store: Store) -> None:
+    """The dates are of the same messages as those of a page."""
+    for date in (1.5, 2.5, 3.5):
+        await store.add_message(ROMEO, JULIET, "hello", date)
+    first, second, _ = store.messages_after(JULIET, 0, 9)
+    assert store.dates_of_messages(JULIET, 0, 2) == {first.id: 1.5, second.id: 2.5}
+    assert store.dates_of_messages(JULIET, second.id, 2) == {second.id + 1: 3.5}
+    assert store.dates_of_messages(ROMEO, 0, 9) == {}
 
 
 async def test_messages_wait_in_order(store: Store) -> None:

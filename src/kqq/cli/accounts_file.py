@@ -23,7 +23,7 @@ T = TypeVar("T")
 COLUMNS = ("uin", "nick", "password", "friends")
 _SHOWN = 100
 """Mistakes that are told of; a file with more has one, made often."""
-_PART, _PAGE = 100, 1000
+_PART, _ASKED, _PAGE = 100, 400, 1000
 """Accounts that are added at once, and numbers or pairs that are sent at once: a server must do
 other things in between."""
 _NUMBER = re.compile(r"[0-9]{1,10}")
@@ -96,7 +96,7 @@ def known_among(data: Path | None, rows: Iterable[Row]) -> set[int]:
     """Return those of the numbers that are named anywhere which are accounts already."""
     named = {uin for row in rows for uin in (row.uin, *row.friends)}
     known: set[int] = set()
-    for uins in _parts(sorted(named), _PAGE):
+    for uins in _parts(sorted(named), _ASKED):
         known |= {one["uin"] for one in do(data, "account.which", create=True, uins=uins)}
     return known
 

@@ -142,9 +142,8 @@ def health(*, as_json: bool, data: Path | None) -> None:
     click.echo(f"data {printable(found['data'])}")
     for door in found["doors"]:
         click.echo(f"door {door}")
-    signed_in = count["connection"] + count["http"]
     click.echo(
-        f"{counted(found['accounts'], 'account')}, {signed_in} signed in ({count['http']} over "
+        f"{counted(found['accounts'], 'account')}, {sum(count.values())} signed in ({count['http']} over "
         f"HTTP), {counted(found['connections'], 'connection')}"
     )
 

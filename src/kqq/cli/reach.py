@@ -87,6 +87,7 @@ async def _do_here(config: "Config", name: str, arguments: dict[str, Any], *, cr
     from kqq.server.admin import Admin, check_server, perform
     from kqq.server.clock import LoopClock
     from kqq.server.database import Database, database_path, prepare_folder
+    from kqq.server.operators import Operators
     from kqq.server.store import Store
 
     check_server(name, config)
@@ -96,7 +97,9 @@ async def _do_here(config: "Config", name: str, arguments: dict[str, Any], *, cr
         click.echo(f"making a new data folder {config.data}", err=True)
     database = Database(prepare_folder(config.data))
     try:
-        admin = Admin(config, Store(database), LoopClock(), os.urandom)
+        clock = LoopClock()
+        operators = Operators(database, clock, os.urandom)
+        admin = Admin(config, Store(database), clock, os.urandom, operators)
         return await perform(admin, name, arguments)
     finally:
         await database.close()

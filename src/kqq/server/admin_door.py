@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kqq.errors import AccountError, ConfigError, KQQError, StoreError, TimedOut
-from kqq.server.admin import ACTIONS, Admin, NoServer, Result, perform
+from kqq.server.admin import Admin, NoServer, Result, perform
 from kqq.server.logs import event
 from kqq.server.transports import stream_of
 
@@ -115,9 +115,6 @@ class AdminDoor:
             event(logger, logging.ERROR, "failed", error=error, action=name)
             why = f"the server failed: {type(error).__name__}; its log has more"
             return [_refusal(StoreError(why))]
-        level = logging.INFO if ACTIONS[name].changes else logging.DEBUG
-        whom = {key: arguments[key] for key in ("uin", "other") if key in arguments}
-        event(logger, level, "operator", action=name, **whom)
         return _answer(result)
 
     def _remove(self) -> None:

@@ -237,10 +237,8 @@ class Server:
         from kqq.server.web.site import Site  # noqa: PLC0415
 
         services = self._services
-        self._trends = Trends(self._clock, services.metrics, services.sessions.count)
-        site = Site(
-            services, admin, self._visits, self._operators, services.tap, self._trends
-        )
+        assert self._trends is not None
+        site = Site(services, admin, self._visits, self._operators, services.tap, self._trends)
         self._web_door = WebDoor(site, self._inside, self._became, self._has_room)
         for listen in self._config.web_doors:
             tls = self._tls_for(listen)
@@ -255,7 +253,19 @@ class Server:
     async def _open_for_operator(self) -> Admin:
         """Open the socket for commands, and the door for figures if there shall be one."""
         config = self._config
-        admin = Admin(config, self.store, self._clock, self._random, self._services)
+        services = self._services
+        if config.web_doors:
+            self._trends = Trends(self._clock, services.metrics, services.sessions.count)
+        admin = Admin(
+            config,
+            self.store,
+            self._clock,
+            self._random,
+            self._operators,
+            services,
+            self._visits,
+            self._trends,
+        )
         self._admin_door = AdminDoor(admin, config.admin_path)
         await self._admin_door.open()
         if config.metrics is not None:

@@ -63,6 +63,7 @@ class Step(Enum):
     CAPTCHA_EXPIRED = "the answer to the captcha came too late", "sign in again and be quicker"
     CAPTCHA_RIGHT = "the answer to the captcha is right", ""
     SIGNED_IN = "signed in", ""
+    ADMITTED = "signed in to the pages, with a browser", ""
     REPLACED = (
         "signed out, because the same number signed in from {address}",
         "a number can be signed in once; if that was somebody else, change the password",
@@ -98,7 +99,7 @@ class Step(Enum):
         self.fields = frozenset(name for _, name, _, _ in Formatter().parse(words) if name)
 
 
-_REACHED = frozenset({Step.WRONG_PASSWORD, Step.SUSPENDED, Step.SIGNED_IN})
+_REACHED = frozenset({Step.WRONG_PASSWORD, Step.SUSPENDED, Step.SIGNED_IN, Step.ADMITTED})
 """Steps that nobody comes to without the number of an account."""
 ENDS = frozenset(
     {

@@ -67,7 +67,7 @@ class NotAllowed(AccountError):
 class Operator:
     """Somebody who may do something; `name` is what deeds say.
 
-    That is the number of an account, `token NAME`, or `command line`.
+    That is the number of an account, `token NAME`, `command line` or `first link`.
     """
 
     name: str
@@ -157,6 +157,7 @@ class Operators:
             if self.has_administrator() or not await self._add(uin, Role.ADMINISTRATOR):
                 return False
         self._code = None
+        self.note("first link", "operator.add", {"uin": uin, "role": Role.ADMINISTRATOR.value})
         return True
 
     async def remove(self, uin: int) -> None:
@@ -300,8 +301,9 @@ class Operators:
         return done
 
     def notes_refusal(self, who: str) -> bool:
-        """Return whether to note that a role was not enough: not always, or many would push out
-        what was done.
+        """Return whether to note that a role was too low.
+
+        Not always: who tries very often would push out what was done.
         """
         return self._refusals.spend(who)
 
@@ -313,8 +315,9 @@ class Operators:
         who: str | None = None,
         action: str | None = None,
     ) -> list[Deed]:
-        """Return at most `most` deeds, newest first: those with ids below `before`, of somebody, of
-        an action.
+        """Return at most `most` deeds, newest first, those with ids below `before`.
+
+        `who` and `action` leave out those of others.
         """
         wanted = {"id < ?": before, "who = ?": who, "action = ?": action}
         given = {sql: value for sql, value in wanted.items() if value is not None}

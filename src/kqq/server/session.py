@@ -147,9 +147,15 @@ class Sessions:
         return [self._of[uin] for uin in sorted(self._of)]
 
     def count(self) -> dict[str, int]:
-        """Return how many sessions there are by connection, and how many over HTTP."""
-        over_http = sum(session.place is not None for session in self._of.values())
-        return {"connection": len(self._of) - over_http, "http": over_http}
+        """Return how many sessions there are by connection, over HTTP, and of browsers."""
+        over_http = of_browsers = 0
+        for session in self._of.values():
+            if session.place is not None:
+                over_http += 1
+            elif session.attempt is not None and session.attempt.over == "web":
+                of_browsers += 1
+        others = len(self._of) - over_http - of_browsers
+        return {"connection": others, "http": over_http, "web": of_browsers}
 
     def of(self, uin: int) -> Session | None:
         """Return the session of an account."""

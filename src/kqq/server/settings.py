@@ -113,6 +113,19 @@ def changes(chosen: Config) -> dict[str, object]:
     return {name: plain(value) for name, (value, default) in values.items() if value != default}
 
 
+def with_values(chosen: Config, values: Mapping[str, object]) -> Config:
+    """Return these settings with others in place of some, as TOML and JSON have them.
+
+    Raises ConfigError if one cannot be.
+    """
+    read = {}
+    for key, value in values.items():
+        if key not in _FIELDS:
+            raise ConfigError(f"{key}: there is no such setting; {_nearest(key, _FIELDS)}")
+        read[key] = _read(_FIELDS[key], value)
+    return dataclasses.replace(chosen, **read)
+
+
 def file_in_data(environment: Mapping[str, str], overrides: Sequence[str] = ()) -> Path | None:
     """Return `kqq.toml` in the data folder that variables and `key=value` name, if it is there."""
     folders = [text for key, _, text in (one.partition("=") for one in overrides) if key == "data"]
@@ -309,7 +322,7 @@ _ELEMENTS: dict[Any, Callable[[Any], object]] = {
 def sample() -> str:
     """Return a file with all settings as they are by default, each behind a `#`, with comments."""
     lines = [*_SAMPLE_HEAD]
-    for heading, settings in _groups().items():
+    for heading, settings in groups().items():
         lines += ["", f"# --- {heading} ".ljust(_WIDTH, "-")]
         for name, text in settings.items():
             lines.append("")
@@ -328,7 +341,7 @@ def sample() -> str:
 def reference() -> str:
     """Return the page about all settings, as Markdown."""
     lines = [*_REFERENCE_HEAD]
-    for heading, settings in _groups().items():
+    for heading, settings in groups().items():
         lines += ["", f"## {heading[0].upper()}{heading[1:]}"]
         for name, text in settings.items():
             lines += ["", f"### `{name}`"]
@@ -385,7 +398,7 @@ If something is wrong, all stays as it was, and the log says why.
 """.splitlines()
 
 
-def _groups() -> dict[str, dict[str, str]]:
+def groups() -> dict[str, dict[str, str]]:
     """Return the docstring of each setting, by group."""
     source = inspect.getsource(config)
     marks = [

@@ -160,6 +160,11 @@ class Store:
         rows = self._database.fetch(f"SELECT {_ACCOUNT} FROM account WHERE uin = ?", uin)  # noqa: S608
         return Account(*rows[0]) if rows else None  # type: ignore[arg-type]
 
+    def account_created(self, uin: int) -> float | None:
+        """Return the date when an account was made, None if there is none with this number."""
+        rows = self._database.fetch("SELECT created FROM account WHERE uin = ?", uin)
+        return rows[0][0] if rows else None  # type: ignore[return-value]
+
     def accounts(self, after: int = 0, most: int = -1) -> list[Account]:
         """Return accounts in order of number, at most `most` (all if negative) above `after`."""
         rows = self._database.fetch(
@@ -418,6 +423,16 @@ class Store:
             Stored(number, sender, text.decode("utf-8", "surrogateescape"), Kind(kind))  # type: ignore[arg-type, union-attr]
             for number, sender, text, kind in rows
         ]
+
+    def dates_of_messages(self, receiver: int, id: int, most: int) -> dict[int, float]:  # noqa: A002
+        """Return when each of the same messages as of `messages_after` was sent, by its id."""
+        rows = self._database.fetch(
+            "SELECT id, sent FROM message WHERE receiver = ? AND id > ? ORDER BY id LIMIT ?",
+            receiver,
+            id,
+            most,
+        )
+        return dict(rows)  # type: ignore[arg-type]
 
     def count_messages(self, receiver: int, most: int) -> int:
         """Return how many messages wait, counted up to `most`."""

@@ -156,7 +156,7 @@ async def test_what_became_of_it_is_told(stage: Stage, browser: Browser) -> None
     steps = [attempt.as_object() for attempt in stage.server._services.journal.of_uin(ROMEO)]
     text = str(steps)
     assert "wrong_password" in text
-    assert "signed_in" in text
+    assert "admitted" in text
     assert "'over': 'web'" in text
     assert PASSWORD not in text
 

@@ -12,8 +12,8 @@ from kqq.server.clock import Timer
 from kqq.server.config import Listen
 from kqq.server.limits import Concurrent, address_key
 from kqq.server.logs import event
-from kqq.server.web import chat, entrance, files, wire
-from kqq.server.web.safety import safely
+from kqq.server.web import api, chat, entrance, files, openapi, people, sign_up, wire
+from kqq.server.web.safety import add_headers, safely
 from kqq.server.web.site import DOOR, LONGEST_BODY, SITE, Site, is_within
 
 logger = logging.getLogger("kqq.web")
@@ -48,7 +48,11 @@ class WebDoor:
         self._routes = [
             *files.routes(),
             *entrance.routes(),
-            *_arriving(),
+            *sign_up.routes(),
+            *people.routes(),
+            *openapi.routes(),
+            *wire.routes(),
+            *api.routes(),
             *chat.routes(became, inside),
         ]
 
@@ -59,6 +63,7 @@ class WebDoor:
             client_max_size=LONGEST_BODY,
         )
         app[SITE], app[DOOR] = self.site, listen
+        app.on_response_prepare.append(add_headers)
         app.add_routes(self._routes)
         wire.prepare(app)
         runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_GRACE)
@@ -152,15 +157,3 @@ async def _greeted(request: web.Request, handler: Any) -> web.StreamResponse:
         request.protocol.greeted()
     response: web.StreamResponse = await handler(request)
     return response
-
-
-def _arriving() -> list[web.RouteDef]:  # TEMPORARY, while others write these
-    import importlib
-
-    found = []
-    for name in ("sign_up", "people", "openapi", "wire", "api"):
-        try:
-            found += importlib.import_module(f"kqq.server.web.{name}").routes()
-        except (ImportError, AttributeError) as error:
-            print("not there yet:", name, error)
-    return found

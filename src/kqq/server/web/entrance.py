@@ -189,7 +189,7 @@ async def _sign_in(request: web.Request) -> web.Response:
     account = await authenticate(
         context, sent["uin"], sent["password"], sent.get("letters", "").strip()
     )
-    context.attempt.add(Step.SIGNED_IN)
+    context.attempt.add(Step.ADMITTED)
     return await admit(request, account.uin, {"uin": account.uin})
 
 

@@ -65,12 +65,16 @@ async def safely(request: web.Request, handler: Handler) -> web.StreamResponse:
         number = site_of(request).services.random(4).hex()
         event(logger, logging.ERROR, "failed", error=error, id=number, path=request.path)
         response = refusal(Refused(500, "failed", f"the server failed; its log has {number}"))
-    if not response.prepared:
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        if is_secure(request):
-            response.headers.setdefault("Strict-Transport-Security", _A_YEAR)
     return response
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Say with every answer what pages may do, and not what the server is made of."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["Server"] = "kqq"
+    if is_secure(request):
+        response.headers.setdefault("Strict-Transport-Security", _A_YEAR)
 
 
 def _domain_refusal(error: Exception) -> Refused:

@@ -1,0 +1,384 @@
+// The chat of somebody who is signed in: its panes, the way between them, and the keys.
+
+import { api } from "../common/api.js";
+import { fill, h } from "../common/dom.js";
+import { languages, t } from "../common/words.js";
+import { History } from "../kqq/history.js";
+import { Messenger } from "../kqq/messenger.js";
+import { banner } from "./banner.js";
+import { Conversation } from "./conversation.js";
+import { forgetDrafts } from "./composer.js";
+import { ask, closeAll, frontDialog, iconButton, openMenu, toast } from "./dialog.js";
+import { icon } from "./icons.js";
+import { Lines } from "./lines.js";
+import { SYSTEM, named } from "./names.js";
+import { showCount, tellOfMessages } from "./notices.js";
+import { choose, preference, preferences, rememberOne } from "./preferences.js";
+import { Roster, portrait, statusWords } from "./roster.js";
+import { wakeSound } from "./sounds.js";
+import { Talks } from "./talks.js";
+import { whyNot } from "./friends.js";
+
+const STATUSES = ["online", "call_me", "away", "busy", "do_not_disturb", "hidden"];
+const CHAT = "/api/chat";
+
+/**
+ * Open the chat. `signedOut` is called when the browser is signed out, here or elsewhere.
+ * @param {any} me what `GET /api/me` says, or what is remembered of it
+ * @param {{signedOut: () => any, catalogue: any}} how
+ */
+export async function openChat(me, { signedOut, catalogue }) {
+  const history = await History.open(me.uin);
+  const url = `${location.origin.replace(/^http/u, "ws")}${CHAT}`;
+  const messenger = new Messenger({ uin: me.uin, url, catalogue, history });
+  const chat = new Chat(me, messenger, history, catalogue, signedOut);
+  await chat.begin();
+  return chat;
+}
+
+/** The page of somebody who is signed in. */
+class Chat {
+  constructor(me, messenger, history, catalogue, signedOut) {
+    this.me = me;
+    this.messenger = messenger;
+    this.history = history;
+    this.signedOut = signedOut;
+    this.ends = new AbortController();
+    this.talks = new Talks(me, messenger, history);
+    this.lines = new Lines(messenger);
+    this.catalogue = catalogue;
+    this.wire = null; // made when it is opened first
+    this.handset = null;
+    const open = (uin, how) => this.go(uin, how);
+    this.open = open;
+    this.roster = new Roster(this.talks, open, (request) => this.#answer(request));
+    this.conversation = new Conversation(this.talks, {
+      back: () => this.back(),
+      leave: () => this.roster.focus(this.talks.current),
+      profile: (uin) => this.profile(uin),
+      find: () => this.find(this.talks.current),
+      menu: (anchor) => this.#talkMenu(anchor),
+    });
+    this.banner = banner(messenger);
+    this.top = h("header", { class: "bar me-bar" });
+    this.finding = h("button", { type: "button", class: "find-button", onclick: () => this.find() });
+    this.side = h(
+      "div",
+      { class: "pane side" },
+      this.top,
+      this.banner,
+      this.finding,
+      this.roster.element,
+    );
+    this.panes = h("div", { class: "panes" }, this.side, this.conversation.element);
+    this.app = h("div", { class: "app" }, this.panes);
+    this.element = h("div", { class: "shell" }, this.app);
+    tellOfMessages(this.talks, open);
+    this.#listen();
+  }
+
+  /** Show the chat and sign in. */
+  async begin() {
+    await this.talks.load();
+    this.redraw();
+    fill(document.querySelector("#page"), this.element);
+    await this.#wear();
+    if (preference("wire") && innerWidth >= 1100) await this.showWire(true);
+    this.#goTo(location.hash, false);
+    showCount(this.talks.unread);
+    await this.messenger.start();
+  }
+
+  /** Stop without signing out, such as when another tab takes over. */
+  async end() {
+    this.ends.abort();
+    closeAll();
+    this.handset?.leave();
+    await this.messenger.stop();
+    this.history.close();
+    showCount(0);
+  }
+
+  #listen() {
+    const { signal } = this.ends;
+    const { messenger } = this;
+    messenger.addEventListener("phase", () => this.#drawTop());
+    messenger.addEventListener("presence", ({ detail }) => {
+      if (detail.uin === this.me.uin) this.#drawTop();
+    });
+    messenger.addEventListener("phase", ({ detail }) => {
+      if (detail.phase === "signed_out") this.signedOut();
+    });
+    messenger.addEventListener("notice", ({ detail }) => this.#notice(detail));
+    messenger.addEventListener("trouble", () => toast(t("chat.trouble")));
+    messenger.addEventListener("request", ({ detail }) => {
+      const action = () => this.#answer(detail);
+      toast(t("friends.wants", { name: this.talks.name(detail.uin) }),
+        { label: t("chat.answer"), action });
+    });
+    languages.addEventListener("language", () => this.redraw(), { signal });
+    preferences.addEventListener("change", ({ detail }) => {
+      if (detail.name === "skin") this.#wear();
+    }, { signal });
+    globalThis.addEventListener("popstate", () => this.#goTo(location.hash, false), { signal });
+    document.addEventListener("keydown", (event) => this.#pressed(event), { signal });
+    for (const type of ["pointerdown", "keydown"]) {
+      document.addEventListener(type, wakeSound, { once: true, signal });
+    }
+  }
+
+  /** Draw all, such as in another language. */
+  redraw() {
+    this.#drawTop();
+    fill(this.finding, icon("search", 18), h("span", { class: "spread" }, t("chat.find")),
+      h("kbd", {}, "Ctrl K"));
+    this.side.setAttribute("aria-label", t("chat.people"));
+    this.side.setAttribute("role", "complementary");
+    this.banner.redraw();
+    this.roster.redraw(true);
+    this.conversation.redraw();
+    this.wire?.redraw();
+    this.handset?.redraw();
+  }
+
+  #drawTop() {
+    const { me, messenger } = this;
+    const status = messenger.phase === "online" ? messenger.status : "offline";
+    const focused = this.top.contains(document.activeElement) ? document.activeElement.dataset.part : null;
+    const own = h(
+      "button",
+      { type: "button", class: "who", "aria-haspopup": "menu", "data-part": "me",
+        title: t("chat.your_status"), onclick: () => this.statusMenu() },
+      portrait({ ...me, status }),
+      h("span", { class: "lines" },
+        h("strong", { class: "name cut" }, named(me)),
+        h("span", { class: "muted small-text cut" }, statusWords(status))),
+    );
+    fill(
+      this.top,
+      own,
+      iconButton("add", t("friends.add"), () => this.addFriend(), { "data-part": "add" }),
+      iconButton("wire", t("wire.title"), () => this.showWire(), {
+        "data-part": "wire", "aria-pressed": String(Boolean(this.wire?.isOpen)) }),
+      iconButton("gear", t("settings.title"), () => this.settings(), { "data-part": "settings" }),
+    );
+    if (focused) this.top.querySelector(`[data-part="${focused}"]`)?.focus();
+  }
+
+  // --- where one is
+
+  /** Open the conversation with somebody. */
+  go(uin, how = {}) {
+    const isFirst = this.talks.current === null;
+    const place = `#${uin}`;
+    if (location.hash !== place) {
+      // Where one pane is shown at a time the way back leads to the roster, not through all of them.
+      const change = isFirst ? "pushState" : "replaceState";
+      globalThis.history[change]({ isOurs: isFirst || globalThis.history.state?.isOurs }, "", place);
+    }
+    return this.#show(uin, how);
+  }
+
+  /** Close the conversation. */
+  back() {
+    if (globalThis.history.state?.isOurs) globalThis.history.back();
+    else {
+      globalThis.history.replaceState(null, "", location.pathname);
+      this.#goTo("");
+    }
+  }
+
+  #goTo(hash, isFocusing = true) {
+    const uin = /^#\d{5,10}$/u.test(hash) ? Number(hash.slice(1)) : null;
+    if (uin !== null) return this.#show(uin, { isFocusing });
+    const before = this.talks.current;
+    this.conversation.close();
+    this.app.classList.remove("is-talking");
+    this.handset?.redraw();
+    if (before !== null) this.roster.focus(before);
+    return null;
+  }
+
+  async #show(uin, { find = null, isFocusing = true } = {}) {
+    this.app.classList.add("is-talking");
+    await this.conversation.open(uin, { find });
+    this.handset?.redraw();
+    if (find) this.conversation.log.scroller.focus({ preventScroll: true });
+    else if (isFocusing && !frontDialog()) this.focusTalk();
+  }
+
+  /** Have the keys go to the conversation; on touch screens that would bring up the keyboard. */
+  focusTalk() {
+    if (this.handset || matchMedia("(pointer: fine)").matches) this.conversation.focus();
+    else this.conversation.log.scroller.focus({ preventScroll: true });
+  }
+
+  // --- what one can do
+
+  /** Choose one's own status. */
+  statusMenu() {
+    const { messenger } = this;
+    const items = STATUSES.map((name) => ({
+      label: statusWords(name),
+      icon: h("span", { class: `presence ${name}`, "aria-hidden": "true" }),
+      checked: messenger.status === name,
+      action: () => this.#try(() => messenger.setStatus(name)),
+    }));
+    const profile = { label: t("chat.own_profile"), icon: icon("person", 18), href: "/account" };
+    openMenu(this.top.querySelector(".who"), [...items, null, profile], t("chat.your_status"));
+  }
+
+  #talkMenu(anchor) {
+    const uin = this.talks.current;
+    const items = [
+      uin !== SYSTEM && { label: t("chat.profile"), icon: icon("person", 18),
+        action: () => this.profile(uin) },
+      uin !== SYSTEM && !this.messenger.roster.has(uin) && { label: t("friends.add"),
+        icon: icon("add", 18), action: () => this.addFriend(uin) },
+      { label: t("chat.forget_talk"), icon: icon("trash", 18), action: () => this.#forgetTalk(uin) },
+    ];
+    openMenu(anchor, items.filter(Boolean), t("chat.more"));
+  }
+
+  async #forgetTalk(uin) {
+    const isWanted = await ask({
+      title: t("chat.forget_talk"),
+      words: t("chat.forget_talk_words", { name: this.talks.name(uin) }),
+      yes: t("settings.forget_yes"),
+      danger: true,
+    });
+    if (isWanted) await this.talks.forget(uin);
+  }
+
+  async addFriend(uin = null) {
+    const { addFriend } = await import("./friends.js");
+    addFriend(this.talks, { uin, open: this.open });
+  }
+
+  async #answer(request) {
+    const { answerRequest } = await import("./friends.js");
+    answerRequest(this.talks, request, this.open);
+  }
+
+  async profile(uin) {
+    const { openProfile } = await import("./profile.js");
+    openProfile(this.talks, uin, this.open);
+  }
+
+  async find(peer = null) {
+    const { openFind } = await import("./find.js");
+    openFind(this.talks, { peer, open: this.open });
+  }
+
+  async settings() {
+    const { openSettings } = await import("./settings.js");
+    openSettings(this.talks, {
+      signOut: (how) => this.signOut(how),
+      forgetAll: () => this.#forgetAll(),
+      keys: () => this.keys(),
+    });
+  }
+
+  async keys() {
+    const { openKeys } = await import("./settings.js");
+    openKeys();
+  }
+
+  /** Open or close the wire drawer. */
+  async showWire(isOpen = !this.wire?.isOpen) {
+    if (!this.wire) {
+      const { Wire } = await import("./wire.js");
+      this.wire ??= new Wire(this.lines, this.catalogue, () => this.showWire(false));
+      this.element.append(this.wire.element);
+    }
+    this.wire.show(isOpen);
+    this.element.classList.toggle("has-wire", isOpen);
+    choose("wire", isOpen);
+    this.#drawTop();
+    if (!isOpen) this.top.querySelector("[data-part=wire]")?.focus();
+  }
+
+  async signOut({ forget = false } = {}) {
+    try {
+      await this.messenger.stop();
+      await api.post("/api/sign-out");
+    } catch (error) {
+      await this.messenger.start();
+      toast(whyNot(error));
+      return;
+    }
+    rememberOne(null);
+    forgetDrafts();
+    if (forget) await this.history.forget();
+    this.signedOut();
+  }
+
+  async #forgetAll() {
+    await this.messenger.stop();
+    await this.history.forget();
+    forgetDrafts();
+    location.reload();
+  }
+
+  async #try(work) {
+    try {
+      await work();
+    } catch (error) {
+      toast(whyNot(error));
+    }
+  }
+
+  #notice({ uin, text, kind }) {
+    const name = this.talks.name(uin);
+    const words = t(`friends.told_${kind}`, { name });
+    const offer = kind === "accepted"
+      ? { label: t("friends.write"), action: () => this.go(uin) } : null;
+    toast(text && kind === "refused" ? `${words} ${text.slice(0, 200)}` : words, offer);
+  }
+
+  // --- the skin
+
+  async #wear() {
+    const isHandset = preference("skin") === "handset";
+    if (isHandset === Boolean(this.handset)) return;
+    closeAll();
+    if (isHandset) {
+      const { Handset } = await import("./handset.js");
+      this.handset = new Handset(this);
+      this.element.prepend(this.handset.element);
+    } else {
+      this.handset.leave();
+      this.handset = null;
+      this.element.prepend(this.app);
+    }
+    this.redraw();
+  }
+
+  // --- keys
+
+  #pressed(event) {
+    if (event.isComposing || event.keyCode === 229) return;
+    if (this.handset?.pressed(event)) return;
+    if (frontDialog()) return;
+    const { key, altKey, ctrlKey, metaKey } = event;
+    const isWriting = event.target.matches?.("input, textarea, select");
+    let action = null;
+    if ((ctrlKey || metaKey) && key.toLowerCase() === "k") action = () => this.find();
+    else if (key === "/" && !isWriting) action = () => this.find();
+    else if (key === "F1" || (key === "?" && !isWriting)) action = () => this.keys();
+    else if (key === "F2") action = () => this.showWire();
+    else if (altKey && key === "ArrowDown") action = () => this.#beside(1);
+    else if (altKey && key === "ArrowUp") action = () => this.#beside(-1);
+    else if (key === "Escape" && this.talks.current !== null && !event.target.closest(".wire")) {
+      action = () => this.roster.focus(this.talks.current);
+    }
+    if (!action) return;
+    event.preventDefault();
+    action();
+  }
+
+  #beside(step) {
+    const uin = this.roster.beside(this.talks.current, step);
+    if (uin !== null) this.go(uin);
+  }
+}

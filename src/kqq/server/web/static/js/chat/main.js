@@ -1,0 +1,160 @@
+// The beginning of the page: who is signed in here, and whether this tab may speak for them.
+
+import { ApiError, whoAmI } from "../common/api.js";
+import { fill, h } from "../common/dom.js";
+import { show as showTheme } from "../common/theme.js";
+import { declare, language, languages, register, setLanguage, t } from "../common/words.js";
+import { holdTab } from "../kqq/lock.js";
+import { openChat } from "./chat.js";
+import { lastOne, rememberOne } from "./preferences.js";
+import { chatWords } from "./words.js";
+
+register(chatWords);
+showTheme();
+declare();
+
+const page = document.querySelector("#page");
+const catalogue = fetch("/static/catalogue.json").then((response) => {
+  if (!response.ok) throw new Error(`the catalogue cannot be had: ${response.status}`);
+  return response.json();
+});
+catalogue.catch(() => {}); // told when it is wanted
+
+let chat = null;
+let letGo = () => {};
+
+/** Go on as who is signed in, or let somebody sign in. */
+async function begin() {
+  let me;
+  try {
+    me = await whoAmI();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    me = lastOne(); // what this browser keeps can be read without the server
+    if (me === null) return showTrouble(error);
+  }
+  return me === null ? showEntrance() : enter(me);
+}
+
+/** Speak for somebody, if no other tab does. */
+async function enter(me, { steal = false } = {}) {
+  rememberOne(me);
+  const held = await holdTab(me.uin, lost, { steal });
+  if (held === null) return showOther(me);
+  letGo = held;
+  chat = await openChat(me, { signedOut, catalogue: await catalogue });
+  return chat;
+
+  async function lost() {
+    await chat?.end();
+    chat = null;
+    showOther(me);
+  }
+}
+
+async function signedOut() {
+  const was = chat;
+  chat = null;
+  rememberOne(null);
+  await was?.end();
+  letGo();
+  globalThis.history.replaceState(null, "", location.pathname);
+  showEntrance();
+}
+
+/** A screen with words and nothing else: `draw` gives it, in the language of the page. */
+function showScreen(draw) {
+  const place = h("div", { class: "entrance-page" });
+  const redraw = () => place.isConnected && fill(place, draw());
+  fill(page, place);
+  redraw();
+  languages.addEventListener("language", redraw);
+  return place;
+}
+
+async function showEntrance() {
+  const { entrance } = await import("../account/entrance.js");
+  const form = entrance({ onSignedIn: enter });
+  const place = showScreen(() => [
+    h("header", { class: "bar plain" }, brand(), tongue()),
+    h("main", {}, h("p", { class: "claim" }, t("chat.claim")), form),
+  ]);
+  return place;
+}
+
+/** Another tab has the chat. */
+function showOther(me) {
+  showScreen(() => [
+    h("header", { class: "bar plain" }, brand(), tongue()),
+    h(
+      "main",
+      { class: "card one-thing" },
+      h("h1", {}, t("chat.other_tab")),
+      h("p", {}, t("chat.other_tab_words")),
+      h(
+        "button",
+        { type: "button", class: "button primary", onclick: () => enter(me, { steal: true }) },
+        t("chat.use_here"),
+      ),
+    ),
+  ]);
+}
+
+/** The server cannot be reached, and nothing is kept here. */
+function showTrouble(error) {
+  showScreen(() => [
+    h("header", { class: "bar plain" }, brand(), tongue()),
+    h(
+      "main",
+      { class: "card one-thing" },
+      h("h1", {}, t("chat.no_server")),
+      h("p", {}, error.code === "offline" ? t("chat.no_server_words") : error.why || error.code),
+      h("button", { type: "button", class: "button primary", onclick: () => location.reload() },
+        t("chat.try_again")),
+    ),
+  ]);
+}
+
+function brand() {
+  return h("span", { class: "brand spread" }, "KQQ");
+}
+
+function tongue() {
+  const other = language() === "zh" ? "en" : "zh";
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "button quiet small",
+      lang: other === "zh" ? "zh-CN" : "en",
+      onclick: () => setLanguage(other),
+    },
+    other === "zh" ? "中文" : "English",
+  );
+}
+
+/** On phones the keyboard covers the page; what is left of it is what we draw on. */
+function followKeyboard() {
+  const view = globalThis.visualViewport;
+  const fit = () =>
+    document.documentElement.style.setProperty("--height", `${Math.round(view.height)}px`);
+  view?.addEventListener("resize", fit);
+  if (view) fit();
+}
+
+/** Have the page open without a network, and be installable. */
+async function keepShell() {
+  if (!("serviceWorker" in navigator)) return; // such as over plain HTTP
+  const policy = globalThis.trustedTypes?.createPolicy("kqq-worker", {
+    createScriptURL: () => "/sw.js",
+  });
+  try {
+    await navigator.serviceWorker.register(policy?.createScriptURL("") ?? "/sw.js");
+  } catch (error) {
+    console.info("the page will need the network each time:", error);
+  }
+}
+
+followKeyboard();
+await begin();
+keepShell();
