@@ -17,7 +17,6 @@ import pytest_asyncio
 
 from kqq.client import Address, Client, open_transport
 from kqq.server import Config, Listen, Server
-from kqq.server.web.safety import POLICY
 from stage import PASSWORD, Wire, add_person, sign_in_line
 
 try:
@@ -26,11 +25,12 @@ except ImportError:  # pragma: no cover  # then nothing here can run
     collect_ignore_glob = ["test_*.py"]
 
 CHROMIUM = Path("/usr/bin/chromium")
+IS_THERE = CHROMIUM.exists()
 HERE = Path(__file__).parent
 PEOPLE = {10001: "Anna", 10002: "小波", 10003: "Carl", 10004: "Dora"}
 """Who is there, all with the password PASSWORD. The first three are friends of each other."""
-BLANK = "/blank"
-"""A page of the server's origin, under its policy, with nothing on it: for trying a library."""
+BLANK = "/api/hello"
+"""A page of the server's, under its policy, on which nothing runs: for trying a library."""
 
 NewPage = Callable[..., Awaitable["Page"]]
 Library = Callable[..., Awaitable[Any]]
@@ -50,7 +50,7 @@ def pytest_report_header() -> str:
     """Say why nothing of this folder is run, where that is so."""
     if "async_playwright" not in globals():
         return "browser: no tests, since Playwright is not installed (pip install playwright)"
-    return f"browser: {CHROMIUM}" if CHROMIUM.exists() else f"browser: no {CHROMIUM}"
+    return f"browser: {'' if IS_THERE else 'no '}{CHROMIUM}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator["Browser"]:
     """Headless Chromium, one for all tests."""
-    if not CHROMIUM.exists():
+    if not IS_THERE:
         pytest.skip(f"there is no {CHROMIUM}; install Chromium to try the pages")
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
@@ -83,6 +83,7 @@ class Site:
     folder: Path
     settings: dict[str, Any]
     listen: tuple[Listen, ...] = (Listen("127.0.0.1", 0), Listen("127.0.0.1", 0, "web"))
+    phones: list[Client | Wire] = field(default_factory=list)
 
     async def start(self) -> None:
         """Open the server on its folder."""
@@ -110,12 +111,14 @@ class Site:
     async def client(self, uin: int) -> Client:
         """Return a client of the library that is signed in over TCP."""
         client = await Client.connect(self.tcp)
+        self.phones.append(client)
         await client.sign_in(uin, PASSWORD)
         return client
 
     async def wire(self, uin: int) -> Wire:
         """Return a raw connection over TCP on which somebody is signed in as a phone does it."""
         wire = Wire(await open_transport(Address.parse(self.tcp)))
+        self.phones.append(wire)
         reply = await wire.ask(sign_in_line(uin))
         assert "&RES=0&RS=0&" in reply, reply
         return wire
@@ -132,6 +135,8 @@ async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     for one, other in ((10001, 10002), (10001, 10003), (10002, 10003)):
         site.server.store.add_friends(one, other)
     yield site
+    for phone in site.phones:
+        await phone.close()
     await site.stop()
 
 
@@ -140,7 +145,8 @@ class Complaints:
     """What browsers had to say against our pages.
 
     `allowed` has regular expressions of what a test brings about itself, such as `WebSocket` where
-    it stops the server. That a request to the API was refused is always allowed.
+    it stops the server. That a request to the API was refused is always allowed, and that there is
+    no `/favicon.ico`, which browsers ask for by themselves.
     """
 
     allowed: list[str] = field(default_factory=list)
@@ -155,8 +161,8 @@ class Complaints:
         if message.type not in ("error", "warning"):
             return
         url = message.location.get("url", "")
-        is_refusal = "Failed to load resource" in message.text and "/api/" in url
-        if not is_refusal:
+        is_missing = "Failed to load resource" in message.text
+        if not (is_missing and ("/api/" in url or url.endswith("/favicon.ico"))):
             self.heard.append(f"{message.type}: {message.text} ({url})")
 
     def remaining(self) -> list[str]:
@@ -176,11 +182,11 @@ def complaints() -> Complaints:
 async def new_page(
     browser: "Browser", server: Site, complaints: Complaints
 ) -> AsyncIterator[NewPage]:
-    """`await new_page(path, **context)`: a page in a browser of its own, with its own cookies.
+    """Makes pages, each in a browser with its own cookies.
 
-    `context` is what Playwright's `new_context` takes, such as `locale="zh-CN"` or `viewport`.
-    With `uin` somebody is signed in, with `path=None` nothing is loaded. The test fails if a page
-    says errors or warnings, or breaks the policy.
+    In `await new_page(path, **context)`, `context` is what Playwright's `new_context` takes, such
+    as `locale="zh-CN"` or `viewport`. With `uin` somebody is signed in, with `path=None` nothing is
+    loaded. The test fails if a page says errors or warnings, or breaks the policy.
     """
     contexts: list[BrowserContext] = []
 
@@ -196,7 +202,6 @@ async def new_page(
         contexts.append(made)
         complaints.watch(made)
         made.set_default_timeout(10_000)
-        await made.route(f"**{BLANK}", _blank)
         if uin is not None:
             await sign_in(made, server, uin)
         page = await made.new_page()
@@ -218,7 +223,7 @@ async def page(new_page: NewPage) -> "Page":
 
 @pytest.fixture
 def signed_in_page(new_page: NewPage) -> NewPage:
-    """`await signed_in_page(10001)`: the page `/` of somebody, each in a browser of their own."""
+    """Makes pages of people, each in a browser of its own: it takes a number, and perhaps a path."""
 
     async def make(uin: int, path: str | None = "/", **context: Any) -> "Page":
         return await new_page(path, uin=uin, **context)
@@ -228,10 +233,10 @@ def signed_in_page(new_page: NewPage) -> NewPage:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def library(new_page: NewPage) -> Library:
-    """`await library("kqq/codec.js", "(codec, value) => codec.parse(value).pairs", value)`.
+    """Calls a function with a module below `static/js` and a value, on a page with nothing else.
 
-    Calls a function with a module below `static/js` and a value, on a page with nothing else, and
-    returns what it gives, as JSON: so lone surrogates come whole, too.
+    `await library("kqq/codec.js", "(codec, value) => codec.parse(value).pairs", value)` gives what
+    the function does, by way of JSON: so lone surrogates come whole, too.
     """
     blank = await new_page(BLANK)
 
@@ -248,11 +253,3 @@ async def sign_in(context: "BrowserContext", server: Site, uin: int) -> None:
         "/api/sign-in", data={"uin": uin, "password": PASSWORD}, headers={"Origin": server.url}
     )
     assert response.status == 200, await response.text()
-
-
-async def _blank(route: Any) -> None:
-    await route.fulfill(
-        body="<!doctype html><html lang=en><title>blank</title>",
-        content_type="text/html; charset=utf-8",
-        headers={"Content-Security-Policy": POLICY},
-    )

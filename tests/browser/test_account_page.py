@@ -85,11 +85,6 @@ async def anna(new_page: NewPage) -> AsyncIterator["Page"]:
     yield await new_page("/account", uin=ANNA)
 
 
-@pytest.fixture(autouse=True)
-def _temporary(complaints: Any) -> None:
-    complaints.allowed.append("icon.svg")
-
-
 # --- the way in ----------------------------------------------------------------------------------
 
 
@@ -206,7 +201,7 @@ async def test_first_administrator(
         await press(page, "I have it, go on")
         await expect(page).to_have_title(re.compile(r"\d+ administrator"))
     else:
-        await page.get_by_label("My own number").check()
+        await page.get_by_label("My number").check()
         await fill(page, uin=str(ANNA), password="nonsense")
         await press(page, "Become administrator")
         await expect(wrong(page, "password")).to_contain_text("wrong")
@@ -388,6 +383,7 @@ async def test_sessions_are_shown_and_ended(anna: "Page", new_page: NewPage, ser
     await expect(page.locator(".things .thing")).to_have_count(1)
     await other.get_by_role("link", name="Where I am signed in").click()
     await expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
+    await expect(other.get_by_role("status").first).to_contain_text("not signed in any more")
     await page.get_by_role("banner").get_by_role("button", name="Sign out").click()
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     await wire.close()

@@ -7,6 +7,7 @@ from playwright.async_api import Page
 
 Library = Callable[..., Awaitable[Any]]
 NewPage = Callable[..., Awaitable[Page]]
+BLANK = "/api/hello"
 WEEK = 7 * 86_400_000
 BEGIN = """async ({ History }, value) => {
   let now = 1000;
@@ -117,7 +118,8 @@ async def test_what_comes_again_is_the_same(library: Library) -> None:
         now += 1;
         const late = await history.remembers(10002, "1000000007", "hi");
         const anew = (await history.receive([from("g", 10002, "hi", "1000000007")])).length;
-        return { first, again, remembered, nearly, late, anew, all: ids(await history.page(10002)) };
+        const all = ids(await history.page(10002));
+        return { first, again, remembered, nearly, late, anew, all };
         """,
         WEEK,
     )
@@ -188,7 +190,8 @@ async def test_all_words_are_found_in_any_case(library: Library) -> None:
     found = await kept(
         library,
         """
-        await history.receive([from("a", 10002, "Good morning, Anna"), from("b", 10003, "Morning")]);
+        await history.receive([from("a", 10002, "Good morning, Anna")]);
+        await history.receive([from("b", 10003, "Morning")]);
         await history.add(own("c", 10002, "早上好 ＡＮＮＡ"));
         const bulk = Array.from({ length: 700 }, (_, at) => from(`x${at}`, 10003, `filler ${at}`));
         await history.receive(bulk);
@@ -204,13 +207,14 @@ async def test_all_words_are_found_in_any_case(library: Library) -> None:
 
 
 async def test_requests_and_facts_are_kept(library: Library) -> None:
-    """A request comes with what else is pushed, once; a later one of the same person replaces it."""
+    """A request comes with what is pushed, once; a later one of the same person replaces it."""
     found = await kept(
         library,
         """
         const ask = (uin, words, number, at) =>
           ({ sender: uin, number, text: words, request: { uin, nick: "", words, at } });
-        await history.receive([ask(10005, "hello", "1000000001", 5), ask(10004, "hi", "1000000002", 3)]);
+        await history.receive([ask(10005, "hello", "1000000001", 5)]);
+        await history.receive([ask(10004, "hi", "1000000002", 3)]);
         await history.receive([ask(10005, "hello", "1000000001", 9)]);
         const first = await history.requests();
         await history.receive([ask(10004, "please", "1000000003", 9)]);
@@ -276,7 +280,9 @@ async def test_nothing_is_stored_by_halves(library: Library) -> None:
     found = await kept(
         library,
         """
-        const batch = [from("a", 10002, "one", "1000000001"), from("a", 10002, "two", "1000000002")];
+        const batch = [
+          from("a", 10002, "one", "1000000001"), from("a", 10002, "two", "1000000002"),
+        ];
         let why = "";
         await history.receive(batch).catch((error) => (why = error.name));
         return [
@@ -289,20 +295,22 @@ async def test_nothing_is_stored_by_halves(library: Library) -> None:
 
 async def test_it_outlives_the_page(new_page: NewPage) -> None:
     """Another page of the same browser finds all that was kept."""
-    page = await new_page("/blank")
+    page = await new_page(BLANK)
     script = """async () => {
       const { History } = await import("/static/js/kqq/history.js");
       const history = await History.open(10001);
       const found = (await history.page(10002)).map((one) => [one.text, one.state]);
-      const message = { id: "a", peer: 10002, own: true, text: "半 \\udcff", at: 1, state: "waiting",
-        number: "1000000001", kind: "message", read: true };
+      const message = {
+        id: "a", peer: 10002, own: true, text: "半 \\udcff", at: 1, state: "waiting", "1000000001",
+        kind: "message", read: true,
+      };
       if (!found.length) await history.add(message, { line: "MG=" });
       return JSON.stringify([found, (await history.outbox()).length]);
     }"""
     assert await page.evaluate(script) == "[[],1]"
     await page.close()
     other = await page.context.new_page()
-    await other.goto("/blank")
+    await other.goto(BLANK)
     assert await other.evaluate(script) == '[[["半 \\udcff","waiting"]],1]'
 
 
@@ -317,9 +325,9 @@ HOLD = """async ([uin, steal, isPlain]) => {
 
 
 async def _two_pages_hold_one_number(new_page: NewPage, *, is_plain: bool) -> None:
-    one = await new_page("/blank")
+    one = await new_page(BLANK)
     other = await one.context.new_page()
-    await other.goto("/blank")
+    await other.goto(BLANK)
     assert await one.evaluate(HOLD, [10001, False, is_plain])
     assert not await other.evaluate(HOLD, [10001, False, is_plain])
     assert await other.evaluate(HOLD, [10002, False, is_plain]), "another number is free"

@@ -11,11 +11,12 @@ from playwright.async_api import BrowserContext, Page
 
 from kqq.client import Client
 from kqq.protocol import Push, ServerMsg, Status
-from stage import request
+from stage import add_person, request
 
 NewPage = Callable[..., Awaitable[Page]]
 Open = Callable[..., Awaitable["Chat"]]
 ANNA, BO, CARL, DORA = 10001, 10002, 10003, 10004
+BLANK = "/api/hello"
 TEN_MINUTES = 600_000
 START = """async ([uin, settings]) => {
   const [{ Messenger }, { History }] = await Promise.all([
@@ -46,6 +47,14 @@ START = """async ([uin, settings]) => {
   await me.start();
 }"""
 
+UNTIL = """async (value) => {{
+  const end = Date.now() + 15000;
+  while (!(await ({condition}))) {{
+    if (Date.now() > end) throw new Error("not within 15 s; heard " + JSON.stringify(heard));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }}
+}}"""
+
 
 class Chat:
     """A page on which a messenger runs, as `me`, with its history as `kept`."""
@@ -65,7 +74,7 @@ class Chat:
 
     async def until(self, condition: str, value: object = None) -> None:
         """Wait until an expression, in which `value` is known, is true."""
-        await self.page.wait_for_function(f"(value) => {condition}", arg=value, polling=20)
+        await self.page.evaluate(UNTIL.format(condition=condition), value)
 
     async def online(self) -> None:
         """Wait until it is signed in and knows its friends."""
@@ -105,14 +114,14 @@ class Chat:
 
 @pytest.fixture
 def chat(signed_in_page: NewPage) -> Open:
-    """`await chat(10001)`: somebody's messenger, online, in a browser of their own."""
+    """Makes messengers that are online, each in a browser of its own, from their numbers."""
 
     async def make(uin: int, *, context: BrowserContext | None = None, **settings: Any) -> Chat:
         if context is None:
-            page = await signed_in_page(uin, "/blank")
+            page = await signed_in_page(uin, BLANK)
         else:
             page = await context.new_page()
-            await page.goto("/blank")
+            await page.goto(BLANK)
         made = Chat(page, uin)
         await made.start(**settings)
         if not settings:
@@ -173,7 +182,6 @@ async def test_two_browsers_and_a_phone_talk(server: Any, chat: Open) -> None:
     message = first["message"]
     assert (message["own"], message["peer"], message["kind"]) == (False, ANNA, "message")
     assert (message["read"], len(message["number"])) == (False, 10)
-    await phone.close()
 
 
 async def test_the_roster_shows_who_is_there(server: Any, chat: Open) -> None:
@@ -204,8 +212,6 @@ async def test_the_roster_shows_who_is_there(server: Any, chat: Open) -> None:
 async def test_a_long_friend_list_has_pages(server: Any, chat: Open) -> None:
     """All of them are read, names and statuses."""
     store = server.server.store
-    from stage import add_person
-
     for uin in range(10100, 10175):
         add_person(store, uin, f"n,{uin}")
         store.add_friends(ANNA, uin)
@@ -216,7 +222,6 @@ async def test_a_long_friend_list_has_pages(server: Any, chat: Open) -> None:
     assert {one["nick"] for one in roster} >= {"小波", "n,10100", "n,10174"}
     assert [one["uin"] for one in roster if one["status"] == "online"] == [10174]
     assert len(lines(await anna.heard("line"), "out", "SimpleInfo2")) > 1
-    await client.close()
 
 
 async def test_people_are_found_and_told_about(server: Any, chat: Open) -> None:
@@ -279,11 +284,10 @@ async def test_friends_are_made_and_unmade(server: Any, chat: Open) -> None:
     await server.server.store.change_account(DORA, who_may_add="nobody")
     assert await anna.fails("() => me.addFriend(10004)") == "refused"
     assert await anna.fails("() => me.addFriend(10999)") == "no_such_number"
-    await dora.close()
 
 
 async def test_the_system_and_refusals_are_told(server: Any, chat: Open) -> None:
-    """Words of the server are of their own kind; who is no friend gets nothing; texts have limits."""
+    """Words of the server are a kind of their own; strangers get nothing; texts have limits."""
     anna = await chat(ANNA)
     await server.server._services.inbox.announce(10000, "back at eight")
     await anna.until("heard.some(([type]) => type === 'message')")
@@ -416,7 +420,6 @@ async def test_what_was_written_outlives_the_page(server: Any, chat: Open, compl
     assert await read(bo, 2) == ["said, and not answered", "not said"]
     await again.send(BO, "more")
     assert await read(bo, 1) == ["more"]
-    await bo.close()
 
 
 async def test_after_ten_minutes_nobody_knows(server: Any, chat: Open) -> None:
@@ -446,7 +449,6 @@ async def test_after_ten_minutes_nobody_knows(server: Any, chat: Open) -> None:
     assert await read(bo, 1) == ["too late"]
     await anna.settled()
     assert await anna.talk(BO) == [("in time", "sent"), ("too late", "sent")]
-    await bo.close()
 
 
 async def test_a_message_that_is_never_answered_is_given_up(server: Any, chat: Open) -> None:
@@ -505,7 +507,6 @@ async def test_a_sign_in_elsewhere_is_not_fought(server: Any, chat: Open) -> Non
     assert (await phone.ask(request("Query_Stat2", ANNA, "CM=2&UN=0"))).endswith("&RES=20")
     phases = [one["phase"] for one in await anna.heard("phase")]
     assert phases == ["connecting", "online", "replaced", "connecting", "online"]
-    await phone.close()
 
 
 async def test_the_network_or_the_person_comes_back(
@@ -569,7 +570,6 @@ async def test_signing_out_confirms_and_ends(server: Any, chat: Open) -> None:
     seen = await anna.heard("line")
     assert len(lines(seen, "in", "Server_Msg")) == 3
     assert len(lines(seen, "out", "Logout")) == 1
-    await carl.close()
 
 
 async def test_a_history_that_fails_loses_nothing(server: Any, chat: Open) -> None:

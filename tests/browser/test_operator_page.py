@@ -166,7 +166,8 @@ async def test_suspending_ends_a_session(operator_page: NewPage, server: Site) -
     await press(dialog(page), "Resume")
     await said(page, "can sign in again")
     await expect(head).not_to_contain_text("suspended")
-    await (await server.wire(CARL)).close()
+    assert "&RS=0&" in await wire.ask(sign_in_line(CARL))
+    await wire.close()
     await page.goto("/operator#deeds")
     row = page.get_by_role("row", name=re.compile("suspend"))
     await expect(row).to_contain_text("reason too loud")
@@ -270,7 +271,7 @@ async def test_the_wire_shows_lines_without_secrets(operator_page: NewPage, serv
     anna, bo = await server.wire(CARL), await server.wire(BO)
     words = "the secret words"
     await anna.say(request("CLTMSG", CARL, f"UN={BO}&MG={words}"))
-    lines = page.get_by_role("option")
+    lines = page.get_by_role("listbox").get_by_role("option")
     await expect(lines.filter(has_text="Server_Msg")).to_have_count(1)
     whole = await page.locator("main").inner_text()
     assert "CMD=Login" in whole
@@ -457,6 +458,7 @@ async def test_sessions_are_ended(operator_page: NewPage, server: Site) -> None:
     await said(page, "The session of Carl (10003) has ended.")
     await no_session(wire, CARL)
     await expect(page.get_by_text("Nobody is signed in.")).to_be_visible()
+    await wire.close()
     await other.close()
 
 

@@ -7,6 +7,7 @@ import pytest
 from click.testing import Result
 
 from command import kqq, objects
+from serving import serving
 
 ANNA, BO = "10001", "10002"
 
@@ -55,15 +56,16 @@ def test_log(data: str) -> None:
     kqq("account", "unfriend", ANNA, BO, "--data", data)
     kqq("account", "passwd", ANNA, "--password", "another", "--data", data)
     lines = said(kqq("operator", "log", "--data", data)).splitlines()
-    assert [re.sub(r"^[-0-9]+ [:0-9]+  command line  ", "", line) for line in lines] == [
-        "account.add       nick=Anna",
-        "account.add       nick=小波",
-        "account.set       uin=10001 values=age=16,about=",
-        "account.unfriend  uin=10001 other=…",
-        "account.passwd    uin=10001",
+    assert [re.sub(r"^[-0-9]+ [:0-9]+  ", "", line) for line in lines] == [
+        "command line: account.add nick=Anna",
+        "command line: account.add nick=小波",
+        "command line: account.set uin=10001 values=age=16,about=",
+        "command line: account.unfriend uin=10001 other=10002",
+        "                  not done: 10001 and 10002 are not friends",
+        "command line: account.passwd uin=10001",
     ]
     (last,) = said(kqq("operator", "log", "--most", "1", "--data", data)).splitlines()
-    assert last.endswith("account.passwd  uin=10001")
+    assert last.endswith("command line: account.passwd uin=10001")
     (failed,) = objects(
         kqq("operator", "log", "--action", "account.unfriend", "--json", "--data", data)
     )
@@ -73,13 +75,16 @@ def test_log(data: str) -> None:
     assert (nobody.stdout, nobody.stderr) == ("", "nothing was done\n")
 
 
-def test_log_shows_why_not(data: str) -> None:
-    """Lists, and what was wrong."""
-    kqq("operator", "remove", ANNA, "--data", data)
-    (line,) = said(
-        kqq("operator", "log", "--action", "operator.remove", "--data", data)
-    ).splitlines()
-    assert "uin=10001  FAILED: " in line
+def test_log_of_lists(tmp_path: Path) -> None:
+    """Lists have commas between, and a long line is broken."""
+    folder = tmp_path / "data"
+    with serving(folder, "Anna", "小波"):
+        to = [word for _ in range(20) for word in ("--to", ANNA)]
+        assert kqq("announce", "hello", *to, "--data", str(folder)).exit_code == 0
+        log = kqq("operator", "log", "--data", str(folder))
+    lines = said(log).splitlines()
+    assert lines[0].endswith("  command line: announce text=hello to=10001,10001,10001,10001,")
+    assert lines[1].startswith(" " * 18 + "10001,10001,")
 
 
 def test_tokens(data: str) -> None:

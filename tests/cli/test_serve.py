@@ -2,11 +2,13 @@
 
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -328,3 +330,24 @@ def test_a_door_for_tls_in_a_process(tmp_path: Path) -> None:
             ):
                 tls.sendall(f"{sign_in_line(ROMEO)}\r\n".encode())
                 assert tls.recv(4096).endswith(b"&UIN=10001&RES=5\r\n")
+
+
+def test_a_door_for_browsers(tmp_path: Path) -> None:
+    """It is said where it is, and where the first administrator is made."""
+    doors = ("--listen", "kqq://127.0.0.1:0", "--listen", "web://127.0.0.1:0")
+    with Server("--data", str(tmp_path / "data"), *doors) as server:
+        phones, browsers, first = server.doors
+        assert re.fullmatch(r"kqq://127\.0\.0\.1:\d+", phones)
+        found = re.fullmatch(r"web://(127\.0\.0\.1:\d+)", browsers)
+        assert found is not None
+        assert re.fullmatch(rf"http://{re.escape(found[1])}/operator#first=\w{{20,}}", first)
+        with urllib.request.urlopen(f"http://{found[1]}/api/hello") as answer:
+            assert b'"has_administrator": false' in answer.read()
+
+
+def test_with_tls_for_browsers_only_the_quicker_loop_stays(tmp_path: Path) -> None:
+    """Their connections are secure from the first byte on."""
+    files = make(tmp_path)
+    door = Listen("127.0.0.1", 0, "webs")
+    config = Config(data=tmp_path, listen=(door,), certificate=files.certificate, key=files.key)
+    assert _quick_loop(config) is not None

@@ -24,6 +24,7 @@ from kqq.server.app import _room_for_connections
 from kqq.server.config import MetricsAddress
 from kqq.server.database import Database
 from kqq.server.friends import make_friends
+from kqq.server.operators import Role
 from kqq.server.store import Store
 from secured import Client as SecuredClient
 from secured import config as secured_config
@@ -288,6 +289,30 @@ def test_connections_fit_into_the_limit_of_open_files(monkeypatch: pytest.Monkey
 
 
 SIGN_IN_1_3 = sign_in_line(ROMEO).replace("VER=1.4&CON=1", "VER=1.3")
+
+
+async def test_doors_for_browsers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """They are no doors for phones; without an administrator there is a link that makes one."""
+    caplog.set_level(logging.INFO)
+    web = Listen("127.0.0.1", 0, "web")
+    async with Server(config(tmp_path, listen=(ANY_PORT, web))) as server:
+        (phones,), (browsers,) = server.listening, server.web
+        assert server._services.doors == [phones]
+        assert browsers.port not in {0, phones.port}
+        assert f"listening door={browsers}" in caplog.text
+        assert server.first_link is not None
+        assert server.first_link.startswith(f"{browsers.url}/operator#first=")
+        assert server.first_link.partition("=")[2] not in caplog.text
+        add_person(server.store, ROMEO)
+        await server._operators.add(ROMEO, Role.ADMINISTRATOR)
+        taken = config(tmp_path / "other", listen=(browsers,))
+        with pytest.raises(ConfigError, match="the port is taken"):
+            await Server(taken).start()
+    async with Server(config(tmp_path, listen=(ANY_PORT, web))) as server:
+        assert server.first_link is None
+    async with Server(config(tmp_path, listen=(ANY_PORT,))) as server:
+        assert server.web == ()
+        assert server._web_door is None
 
 
 async def test_redirector(tmp_path: Path) -> None:

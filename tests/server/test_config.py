@@ -133,6 +133,28 @@ def test_a_text_of_the_limit_fits_into_a_line() -> None:
             ),
         ),
         ("listen", (), "redirector: there is no door in `listen` to send phones on to"),
+        (
+            "listen",
+            (Listen("a", 1, "web"),),
+            "redirector: there is no door in `listen` to send phones on to",
+        ),
+        (
+            "redirector",
+            (Listen("a", 1, "web"),),
+            "redirector: web://a:1 cannot be, since it is a door for phones; write kqq://a:1",
+        ),
+        (
+            "listen",
+            (Listen("a", 1), Listen("a", 2, "webs")),
+            "listen: the door webs://a:2 needs `certificate` and `key`; set both, or write "
+            "web://a:2",
+        ),
+        (
+            "web_origins",
+            ("https://a", "https://a/b"),
+            'web_origins=["https://a", "https://a/b"] cannot be; take a list of '
+            'addresses such as ["https://chat.example.org"]',
+        ),
     ],
 )
 def test_what_would_break_a_promise_is_refused(

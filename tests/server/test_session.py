@@ -137,6 +137,9 @@ def test_all_and_how_many(house: House) -> None:
     paris, romeo = house.open(PARIS, place=HOME), house.open(ROMEO)
     assert house.sessions.all() == [romeo, paris]
     assert house.sessions.count() == {"connection": 1, "http": 1, "web": 0}
+    browser = house.journal.begin(HOME, 50000, "web://a:1", "web").is_of(JULIET)
+    house.sessions.open(JULIET, Status.ONLINE, lambda: None, lambda _: None, attempt=browser)
+    assert house.sessions.count() == {"connection": 1, "http": 1, "web": 1}
 
 
 def test_session_without_an_attempt(house: House) -> None:

@@ -3,13 +3,15 @@
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from browsing import WEB, Browser
 from kqq.server.metrics import Metrics, Writes
 from kqq.server.trends import SERIES, Trends
-from stage import ManualClock
+from stage import JULIET, ROMEO, ManualClock, Stage, request
 
 
 class LateClock(ManualClock):
@@ -177,3 +179,28 @@ def test_an_hour_and_a_day(house: House) -> None:
     assert len(house.trends.series(5)["times"]) == 30
     assert house.trends.series(0)["times"] == []
     assert hour["times"][-1] == clock.date()
+
+
+async def test_figures_of_a_server(tmp_path: Path) -> None:
+    """What happens in a real one is in its series; nothing is looked at once it has stopped."""
+    async with Stage(tmp_path / "data", listen=(WEB,)) as stage:
+        stage.add(ROMEO, JULIET)
+        trends = stage.server._trends
+        assert trends is not None
+        async with Browser(stage.server.web[0].url) as browser:
+            await browser.sign_in(ROMEO)
+            lines = await browser.talk()
+            await lines.sign_in(ROMEO)
+            juliet = await stage.sign_in(JULIET)
+            await juliet.ask(request("CLTMSG", JULIET, f"UN={ROMEO}&MG=hello"))
+            stage.clock.advance(10)
+            told = trends.series(60)["series"]
+            await lines.close()
+    assert told["messages"] == [0.1]
+    assert told["sign_ins"] == [0.2]
+    assert (told["sessions_tcp"], told["sessions_http"], told["sessions_web"]) == ([1], [0], [1])
+    assert told["connections"] == [2]
+    assert told["commit_ms"][0] > 0
+    assert told["bytes_in"][0] > 0
+    stage.clock.advance(60)
+    assert len(trends.series(60)["times"]) == 1

@@ -143,8 +143,8 @@ def health(*, as_json: bool, data: Path | None) -> None:
     for door in found["doors"]:
         click.echo(f"door {door}")
     click.echo(
-        f"{counted(found['accounts'], 'account')}, {sum(count.values())} signed in ({count['http']} over "
-        f"HTTP), {counted(found['connections'], 'connection')}"
+        f"{counted(found['accounts'], 'account')}, {sum(count.values())} signed in"
+        f" ({count['http']} over HTTP), {counted(found['connections'], 'connection')}"
     )
 
 

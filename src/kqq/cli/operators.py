@@ -5,7 +5,16 @@ from typing import Any
 
 import click
 
-from kqq.cli.group import NUMBER, data_option, json_option, main, moment, print_json, show
+from kqq.cli.group import (
+    NUMBER,
+    data_option,
+    json_option,
+    main,
+    moment,
+    paragraph,
+    print_json,
+    show,
+)
 from kqq.cli.reach import do
 from kqq.words import printable
 
@@ -75,13 +84,18 @@ def operator_log(
 ) -> None:
     """Show what operators did, or tried to, wherever: the newest last. 10,000 entries are kept."""
     found = do(data, "deeds", most=most, who=who, action=action)
-    show(list(reversed(found)), _deed, none="nothing was done", as_json=as_json)
-
-
-def _deed(one: dict[str, Any]) -> tuple[str, ...]:
-    words = [f"{name}={_value(value)}" for name, value in one["arguments"].items()]
-    failed = f"  FAILED: {one['outcome']}" if one["outcome"] else ""
-    return moment(one["at"]), one["who"], one["action"], " ".join(words) + failed
+    for one in reversed(found):
+        if as_json:
+            print_json(one)
+            continue
+        left = f"{moment(one['at'])}  "
+        given = [(name, value) for name, value in one["arguments"].items() if value is not None]
+        words = [one["action"], *(f"{name}={_value(value)}" for name, value in given)]
+        click.echo(paragraph(f"{one['who']}: {' '.join(words)}", left))
+        if one["outcome"]:
+            click.echo(paragraph(f"not done: {one['outcome']}", " " * len(left)))
+    if not found and not as_json:
+        click.echo("nothing was done", err=True)
 
 
 def _value(value: Any) -> str:

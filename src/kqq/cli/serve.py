@@ -96,9 +96,10 @@ async def _serve(config: "Config", read: Callable[[], "Config"], *, verbose: boo
 def _quick_loop(config: "Config") -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return what makes the quicker event loop, None where Python's own has to do.
 
-    It reads a new connection before anybody can say that TLS shall, so it is not for such doors.
+    It reads a new connection before anybody can say that TLS shall, so it is not for such doors
+    for phones; those for browsers have TLS from the first byte.
     """
-    if any(door.is_tls for door in (*config.listen, *config.redirector)):
+    if any(door.is_tls for door in (*config.phone_doors, *config.redirector)):
         return None
     try:
         from uvloop import new_event_loop

@@ -270,7 +270,10 @@ class Config:
     # --- browsers ---------------------------------------------------------------------------------
 
     web_origins: tuple[str, ...] = setting(
-        (), live=True, pattern=_ORIGIN, like='addresses such as "https://chat.example.org"'
+        (),
+        live=True,
+        pattern=_ORIGIN,
+        like='a list of addresses such as ["https://chat.example.org"]',
     )
     """Addresses by which browsers know this server where it cannot know that itself: behind a proxy
     that takes TLS, or by a name that leads to a door on the loopback interface."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kqq.protocol import CaptchaChallenge, Line, Login, Role, decode
-from kqq.server import picture
+from kqq.server import phones, picture
 from kqq.server.accounts import password_md5
 from kqq.server.config import Listen
 from kqq.server.devices import add_device
@@ -874,3 +874,37 @@ async def test_nowhere_to_send_to(stage: Stage) -> None:
     services.redirectors.append(FRONT)
     services.doors[:] = [Listen("0.0.0.0", 14443, "kqqs")]
     assert "&RS=0&" in await at_front(stage, old_line(ROMEO, ver="1.3"))
+
+
+# --- who a browser vouches for -------------------------------------------------------------------
+
+
+async def vouched(stage: Stage, whom: int | None, uin: int = ROMEO) -> str:
+    """Return what a sign-in is answered where a browser has signed in as `whom`."""
+    wire = stage.connect((HOME, 50000))
+    await wire.ask(request("Logout", uin))  # it is a phone from then on
+    (phone,) = [guest for guest in stage.server._guests if isinstance(guest, phones.Phone)]
+    phone.vouch_for(lambda: whom)
+    answer = await wire.ask(sign_in_line(uin, password=WRONG))
+    await wire.close()
+    await stage.idle()
+    return answer
+
+
+async def test_no_password_is_asked_for_twice(stage: Stage) -> None:
+    """Whom the browser is signed in as gets in, whatever the line says of a password."""
+    assert "&RES=0&RS=0&" in await vouched(stage, ROMEO)
+
+
+@pytest.mark.parametrize("whom", [JULIET, None, 10999])
+async def test_vouched_for_is_nobody_else(stage: Stage, whom: int | None) -> None:
+    """Not who signed out meanwhile, nor somebody else, nor who is deleted."""
+    assert "&RS=1&RA=Password error" in await vouched(stage, whom)
+    if whom == 10999:
+        assert "&RS=1&RA=Password error" in await vouched(stage, whom, uin=10999)
+
+
+async def test_the_suspended_are_not_vouched_for(stage: Stage) -> None:
+    """They are told so."""
+    await stage.store.change_account(ROMEO, suspended="noise")
+    assert "&RS=1&RA=Account suspended" in await vouched(stage, ROMEO)

@@ -83,7 +83,9 @@ async def why(admin: Admin, who: Who, most: Most = _USUAL) -> Diagnosis:
         "exists": account is not None,
         "suspended": account.suspended if account is not None else None,
         "signed_in": sessions,
-        "attempts": [cast(Attempted, attempt.as_object()) for attempt in found[-most:]] if most else [],
+        "attempts": [cast(Attempted, attempt.as_object()) for attempt in found[-most:]]
+        if most
+        else [],
         "advice": None if sessions else _advice(admin, uin, account, host, found),
     }
 

@@ -1,5 +1,6 @@
 // Buttons that copy a text.
 
+import { copyText } from "../chat/copy.js";
 import { register, t } from "../common/words.js";
 import { el } from "./live.js";
 
@@ -18,23 +19,6 @@ register({
   },
 });
 
-/** Copy a text, also where the page did not come by HTTPS and has no clipboard; say if it went. */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const box = el("textarea", { value: text, class: "visually-hidden", readonly: true });
-    const before = document.activeElement;
-    (before?.closest("dialog") ?? document.body).append(box);
-    box.select();
-    const isDone = document.execCommand("copy");
-    box.remove();
-    before?.focus();
-    return isDone;
-  }
-}
-
 /**
  * Make a button that copies `text`; `what` is the key of what it is called.
  * @param {string} text
@@ -49,7 +33,7 @@ export function copying(text, what) {
     words.textContent = t(key);
   };
   const run = async () => {
-    say((await copy(text)) ? "copy.done" : "copy.failed");
+    say((await copyText(text)) ? "copy.done" : "copy.failed");
     told.textContent = t(state);
     setTimeout(() => {
       say("copy.button");

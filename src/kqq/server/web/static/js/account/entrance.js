@@ -22,6 +22,7 @@ export function hashValue(name, hash = location.hash) {
 
 /** Take what was secret out of the address, where others could read it, and the history has it. */
 function forgetHash() {
+  if (!hashValue("first") && !hashValue("invitation")) return;
   history.replaceState(history.state, "", location.pathname + location.search);
 }
 

@@ -48,8 +48,8 @@ export const entranceWords = {
     "first.words":
       "This link works once. Whoever uses it may do everything on this server from then on.",
     "first.which": "Who becomes administrator?",
-    "first.new": "A new number",
-    "first.known": "My own number",
+    "first.new": "New number",
+    "first.known": "My number",
     "first.button_new": "Take a number and begin",
     "first.button_known": "Become administrator",
     "first.code":

@@ -56,7 +56,7 @@ class Account extends EventTarget {
 }
 
 function showEntrance(key = "") {
-  const told = key && el("p", { class: "note good", role: "status" }, () => t(key));
+  const told = key && el("p", { class: "note", role: "status" }, () => t(key));
   stop();
   fill(document.body, frame({ account: null }).top, el("main", { class: "page narrow" }, told,
     entrance({ onSignedIn: showAccount, first: "" })));

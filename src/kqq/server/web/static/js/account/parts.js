@@ -54,7 +54,7 @@ export async function load(account, place, ask, draw) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) {
-      account.gone();
+      account.gone("form.signed_out");
       return;
     }
     const mistake = usual(error);

@@ -19,7 +19,7 @@ export function saving({ fields, read, save, onlook = () => {} }) {
   const go = el("button", { type: "submit", class: "button primary" }, () => t("saving.save"));
   const undo = button("saving.undo", reset, "quiet");
   const bar = el("div", { class: "saving", hidden: true }, count, undo, go);
-  const hold = (event) => event.preventDefault(); // the browser asks whether to leave
+  const hold = (event) => bar.isConnected && event.preventDefault(); // the browser asks
   let isBusy = false;
 
   // As the fields show it: a browser may not show all that a phone has written.

@@ -15,7 +15,7 @@ const SETTINGS = ["number", "server", "port", "discovery", "http"];
  */
 export function shownOnce({ name, password, grouped, settings, qr }, close) {
   const head = el("h2", { tabindex: "-1" }, () => t("once.title", { name }));
-  const hold = (event) => event.preventDefault(); // it cannot be had again
+  const hold = (event) => element.isConnected && event.preventDefault(); // it cannot be had again
   addEventListener("beforeunload", hold);
   const done = () => {
     removeEventListener("beforeunload", hold);

@@ -174,8 +174,8 @@ export const accountWords = {
       "Each sign is one press on a keypad: letters are the first on their key, digits are the key "
       + "held down.",
     "once.how_where":
-      "Phones call server and port by many names, and most of them have one of the last lines "
-      + "instead. What the phone does not ask for is not needed.",
+      "Phones call server and port by many names; some ask for one of the last lines instead. What "
+      + "the phone does not ask for is not needed.",
     "once.how_fail": "If it does not sign in, look at “Why could my phone not sign in?” here.",
     "once.done": "I have typed it in",
     "once.print": "Print",
@@ -428,7 +428,7 @@ export const accountWords = {
     "once.how_type": "空格只是为了便于阅读：密码是连续的 16 个字符。",
     "once.how_held": "每个字符在键盘上只需按一次：字母是该键的第一个，数字需按住。",
     "once.how_where":
-      "各种手机对服务器和端口的叫法不同，有的用的是最后几行。手机没有问到的就不需要。",
+      "各种手机对服务器和端口的叫法不同，有的改为要求填写最后几行之一。手机没有问到的就不需要。",
     "once.how_fail": "如果登录不上，请看本页的“手机为什么登录不上？”。",
     "once.done": "已经输入好了",
     "once.print": "打印",

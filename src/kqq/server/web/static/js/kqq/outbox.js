@@ -5,6 +5,8 @@
 // answers the very same line again without storing it twice, for a quarter of an hour; so a message
 // that was said is said again in the same words, and given up as unknown when it is too late.
 
+import { KqqError } from "./exchange.js";
+
 const REPEAT_TIME = 600_000; // milliseconds since it was first said
 const MOST_UNANSWERED = 3; // so often a server gets to hear it that answers other things
 
