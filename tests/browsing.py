@@ -1,51 +1,68 @@
 """A browser as the server sees it: cookies kept, `Origin` and the word of its visit sent along."""
 
 import asyncio
-from dataclasses import dataclass, field
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
-from multidict import CIMultiDict
+from multidict import CIMultiDictProxy
+from yarl import URL
 
 from kqq.server import Listen
+from kqq.server.visits import Visit
 from kqq.server.web.chat import PATH
 from stage import PASSWORD, WAIT, request
 
-WEB = Listen("127.0.0.1", 0, "web")
+HOST = "127.0.0.1"
+WEB = Listen(HOST, 0, "web")
 ZEROS = "0" * 32
 
 
-@dataclass
+@dataclass(frozen=True)
 class Answer:
     """What came back."""
 
     status: int
+    headers: CIMultiDictProxy[str]
     body: bytes
-    headers: CIMultiDict[str] = field(repr=False)
-    json: Any = None
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
 
     @property
     def code(self) -> str:
         """Why it was refused."""
+        assert set(self.json) >= {"error", "why"}, self.body
         return str(self.json["error"])
+
+    @property
+    def error(self) -> tuple[int, str]:
+        """The status of a refusal, and its code."""
+        return self.status, self.code
 
 
 class Browser:
     """One browser at a server's door; `async with Browser(url) as browser: ...`.
 
-    `headers` go with every request, `word` is what its pages know of its visit.
+    `headers` go with every request, `csrf` is the word that its pages know of its visit.
     """
 
-    def __init__(self, url: str, **headers: str) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self.headers = {"Origin": url, "User-Agent": "Tests/1.0", **headers}
-        self.word = ""
+        self.headers = {"Origin": url, "User-Agent": "Tests/1.0"}
+        self.csrf = ""
+        self.visit: Visit | None = None
+        jar = aiohttp.CookieJar(unsafe=True)  # keep those of addresses, too
+        self.session = aiohttp.ClientSession(
+            url, cookie_jar=jar, timeout=aiohttp.ClientTimeout(total=WAIT)
+        )
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(
-            cookie_jar=aiohttp.CookieJar(unsafe=True), timeout=aiohttp.ClientTimeout(WAIT)
-        )
         return self
 
     async def __aexit__(
@@ -54,7 +71,7 @@ class Browser:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._http.close()
+        await self.session.close()
 
     async def ask(
         self,
@@ -62,53 +79,71 @@ class Browser:
         path: str,
         body: object = None,
         *,
-        headers: dict[str, str] | None = None,
         data: bytes | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
-        """Make a request; `body` is sent as JSON, `data` as it is."""
-        sent = {**self.headers, **({"X-CSRF": self.word} if self.word else {}), **(headers or {})}
-        sent = {name: value for name, value in sent.items() if value}
-        more: dict[str, Any] = {"data": data} if data is not None else {"json": body}
-        if body is None and data is None:
-            more = {}
-        async with self._http.request(
-            method, self.url + path, headers=sent, allow_redirects=False, **more
+        """Return the answer to a request, with `body` as JSON, or the bytes of `data` as they are.
+
+        A header that is "" is left out.
+        """
+        all_headers = {"X-CSRF": self.csrf, **self.headers}
+        if data is None and body is not None:
+            data = json.dumps(body).encode()
+        if data is not None:
+            all_headers["Content-Type"] = "application/json"
+        all_headers |= headers or {}
+        sent = {name: value for name, value in all_headers.items() if value}
+        async with self.session.request(
+            method, path, data=data, headers=sent, allow_redirects=False
         ) as response:
-            content = await response.read()
-            is_json = response.content_type == "application/json"
-            found = await response.json() if is_json and content else None
-            return Answer(response.status, content, CIMultiDict(response.headers), found)
+            return Answer(response.status, response.headers, await response.read())
 
-    async def get(self, path: str, **headers: str) -> Answer:
+    async def get(self, path: str, **more: Any) -> Answer:
         """Ask for something."""
-        return await self.ask("GET", path, headers=headers)
+        return await self.ask("GET", path, **more)
 
-    async def post(self, path: str, body: object = None, **headers: str) -> Answer:
-        """Have something done."""
-        return await self.ask("POST", path, {} if body is None else body, headers=headers)
+    async def post(self, path: str, body: object = None, **more: Any) -> Answer:
+        """Post something."""
+        return await self.ask("POST", path, {} if body is None else body, **more)
+
+    async def patch(self, path: str, body: object, **more: Any) -> Answer:
+        """Change something."""
+        return await self.ask("PATCH", path, body, **more)
+
+    async def delete(self, path: str, body: object = None, **more: Any) -> Answer:
+        """Delete something."""
+        return await self.ask("DELETE", path, body, **more)
+
+    async def load(self) -> dict[str, Any]:
+        """Do what each page does first: ask who is signed in, and keep the word of the visit."""
+        answer = await self.get("/api/me")
+        assert answer.status == 200, answer.body
+        self.csrf = answer.json["csrf"]
+        found: dict[str, Any] = answer.json
+        return found
 
     async def sign_in(self, uin: int, password: str = PASSWORD, **more: object) -> Answer:
-        """Sign in, and learn the word of the visit."""
+        """Sign in with a password, and load a page if that was right."""
         answer = await self.post("/api/sign-in", {"uin": uin, "password": password, **more})
         if answer.status == 200:
-            me = await self.get("/api/me")
-            self.word = me.json.get("csrf", "")
+            await self.load()
         return answer
 
     async def talk(self, **headers: str) -> "Lines":
         """Open the WebSocket for lines."""
-        socket = await self._http.ws_connect(
+        socket = await self.session.ws_connect(
             self.url + PATH, headers={**self.headers, **headers}, max_msg_size=0
         )
         return Lines(socket)
 
+    @property
     def cookies(self) -> dict[str, str]:
-        """Return what it holds."""
-        return {cookie.key: cookie.value for cookie in self._http.cookie_jar}
+        """What it holds."""
+        return {one.key: one.value for one in self.session.cookie_jar}
 
-    def hold(self, **cookies: str) -> None:
-        """Have it hold something."""
-        self._http.cookie_jar.update_cookies(cookies)
+    def hold(self, cookies: Mapping[str, str]) -> None:
+        """Have it hold cookies, however it came by them."""
+        self.session.cookie_jar.update_cookies(cookies, URL(self.url))
 
 
 class Lines:

@@ -1,26 +1,19 @@
-"""Browsers without pages: what they hold and what they send, to a real server on loopback."""
+"""A server with a door for browsers, and browsers that come to it."""
 
-import json
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import aiohttp
-from yarl import URL
-
+from browsing import HOST, WEB, Answer, Browser
 from kqq.server import Config, Listen, Server
 from kqq.server.store import Store
-from kqq.server.visits import Visit
 from kqq.server.web.site import PLAIN_COOKIE, Site
 from stage import (
     JULIET,
     PARIS,
-    PASSWORD,
     ROMEO,
-    WAIT,
     ManualClock,
     MemoryLink,
     Wire,
@@ -28,99 +21,7 @@ from stage import (
     sign_in_line,
 )
 
-HOST = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
-
-    @property
-    def error(self) -> tuple[int, str]:
-        """The status of a refusal, and its code."""
-        assert set(self.json) >= {"error", "why"}, self.body
-        return self.status, self.json["error"]
-
-
-class Browser:
-    """Somebody's browser: it keeps cookies, and says from which page a request comes."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.csrf = ""
-        self.visit: Visit | None = None
-        self.headers = {"Origin": url}
-        jar = aiohttp.CookieJar(unsafe=True)  # keep those of addresses, too
-        self.session = aiohttp.ClientSession(
-            url, cookie_jar=jar, timeout=aiohttp.ClientTimeout(total=WAIT)
-        )
-
-    async def ask(
-        self, method: str, path: str, body: object = None, *, data: bytes | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Answer:  # fmt: skip
-        """Return the answer to a request, with `body` as JSON, or the bytes of `data` as they are.
-
-        A header that is "" is left out.
-        """
-        all_headers = {"X-CSRF": self.csrf, **self.headers}
-        if data is None and body is not None:
-            data = json.dumps(body).encode()
-        if data is not None:
-            all_headers["Content-Type"] = "application/json"
-        all_headers |= headers or {}
-        sent = {name: value for name, value in all_headers.items() if value}
-        async with self.session.request(method, path, data=data, headers=sent) as response:
-            return Answer(response.status, response.headers, await response.read())
-
-    async def get(self, path: str, **more: Any) -> Answer:
-        """Ask for something."""
-        return await self.ask("GET", path, **more)
-
-    async def post(self, path: str, body: object = None, **more: Any) -> Answer:
-        """Post something."""
-        return await self.ask("POST", path, {} if body is None else body, **more)
-
-    async def patch(self, path: str, body: object, **more: Any) -> Answer:
-        """Change something."""
-        return await self.ask("PATCH", path, body, **more)
-
-    async def delete(self, path: str, body: object = None, **more: Any) -> Answer:
-        """Delete something."""
-        return await self.ask("DELETE", path, body, **more)
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        """What it holds."""
-        return {one.key: one.value for one in self.session.cookie_jar}
-
-    def hold(self, cookies: Mapping[str, str]) -> None:
-        """Have it hold cookies, however it came by them."""
-        self.session.cookie_jar.update_cookies(cookies, URL(self.url))
-
-    async def load(self) -> dict[str, Any]:
-        """Do what each page does first: ask who is signed in, and keep the word of the visit."""
-        answer = await self.get("/api/me")
-        assert answer.status == 200, answer.body
-        self.csrf = answer.json["csrf"]
-        found: dict[str, Any] = answer.json
-        return found
-
-    async def sign_in(self, uin: int, password: str = PASSWORD) -> Answer:
-        """Sign in with a password, and load a page if that was right."""
-        answer = await self.post("/api/sign-in", {"uin": uin, "password": password})
-        if answer.status == 200:
-            await self.load()
-        return answer
+__all__ = ["HOST", "Answer", "Browser", "Web"]
 
 
 class Web:
@@ -130,7 +31,7 @@ class Web:
     """
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        doors = (Listen(HOST, 0), Listen(HOST, 0, "web"))
+        doors = (Listen(HOST, 0), WEB)
         self.config = Config(data=folder, **{"listen": doors, **settings})
         self.clock = ManualClock()
         self._stack = AsyncExitStack()

@@ -108,6 +108,15 @@ class Site:
         for guest in list(self.server._guests):
             guest.abort()
 
+    async def admit(self, context: "BrowserContext", uin: int) -> None:
+        """Sign a browser in, without a page."""
+        response = await context.request.post(
+            f"{self.url}/api/sign-in",
+            data={"uin": uin, "password": PASSWORD},
+            headers={"Origin": self.url},
+        )
+        assert response.status == 200, await response.text()
+
     async def client(self, uin: int) -> Client:
         """Return a client of the library that is signed in over TCP."""
         client = await Client.connect(self.tcp)
@@ -203,7 +212,7 @@ async def new_page(
         complaints.watch(made)
         made.set_default_timeout(10_000)
         if uin is not None:
-            await sign_in(made, server, uin)
+            await server.admit(made, uin)
         page = await made.new_page()
         if path is not None:
             await page.goto(path)
@@ -223,7 +232,7 @@ async def page(new_page: NewPage) -> "Page":
 
 @pytest.fixture
 def signed_in_page(new_page: NewPage) -> NewPage:
-    """Makes pages of people, each in a browser of its own: it takes a number, and perhaps a path."""
+    """Makes pages of people, each in a browser of its own: of a number, and perhaps a path."""
 
     async def make(uin: int, path: str | None = "/", **context: Any) -> "Page":
         return await new_page(path, uin=uin, **context)
@@ -245,11 +254,3 @@ async def library(new_page: NewPage) -> Library:
         return json.loads(await blank.evaluate(_CALL.format(work=work), given))
 
     return call
-
-
-async def sign_in(context: "BrowserContext", server: Site, uin: int) -> None:
-    """Sign a browser in, without a page."""
-    response = await context.request.post(
-        "/api/sign-in", data={"uin": uin, "password": PASSWORD}, headers={"Origin": server.url}
-    )
-    assert response.status == 200, await response.text()

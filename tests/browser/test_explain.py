@@ -99,6 +99,13 @@ async def test_awkward_lines_are_explained_as_in_python(library: Library) -> Non
         ], line
 
 
+async def test_masked_lines_can_be_read(library: Library) -> None:
+    """Those that are watched are: a password that is not shown is none the less there."""
+    line = "VER=1.4&CON=1&CMD=Login&SEQ=1&UIN=10001&PS=***&M5=1&LC=812822641C978097"
+    (found,) = await explained(library, line)
+    assert (found["kind"], found["wrong"]) == ("request", [])
+
+
 async def test_secrets_are_not_explained(library: Library) -> None:
     """What a password or session key is is said, its value nowhere; also in an unknown command."""
     lines = (

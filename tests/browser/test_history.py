@@ -301,8 +301,8 @@ async def test_it_outlives_the_page(new_page: NewPage) -> None:
       const history = await History.open(10001);
       const found = (await history.page(10002)).map((one) => [one.text, one.state]);
       const message = {
-        id: "a", peer: 10002, own: true, text: "半 \\udcff", at: 1, state: "waiting", "1000000001",
-        kind: "message", read: true,
+        id: "a", peer: 10002, own: true, text: "半 \\udcff", at: 1, state: "waiting",
+        number: "1000000001", kind: "message", read: true,
       };
       if (!found.length) await history.add(message, { line: "MG=" });
       return JSON.stringify([found, (await history.outbox()).length]);

@@ -11,6 +11,7 @@ from playwright.async_api import BrowserContext, Page
 
 from kqq.client import Client
 from kqq.protocol import Push, ServerMsg, Status
+from kqq.server.store import Kind
 from stage import add_person, request
 
 NewPage = Callable[..., Awaitable[Page]]
@@ -18,6 +19,7 @@ Open = Callable[..., Awaitable["Chat"]]
 ANNA, BO, CARL, DORA = 10001, 10002, 10003, 10004
 BLANK = "/api/hello"
 TEN_MINUTES = 600_000
+SHORTLY = TEN_MINUTES - 15_000
 START = """async ([uin, settings]) => {
   const [{ Messenger }, { History }] = await Promise.all([
     import("/static/js/kqq/messenger.js"), import("/static/js/kqq/history.js"),
@@ -47,6 +49,7 @@ START = """async ([uin, settings]) => {
   await me.start();
 }"""
 
+LAST = "heard.findLastIndex(([type]) => type === '{}')"
 UNTIL = """async (value) => {{
   const end = Date.now() + 15000;
   while (!(await ({condition}))) {{
@@ -77,8 +80,10 @@ class Chat:
         await self.page.evaluate(UNTIL.format(condition=condition), value)
 
     async def online(self) -> None:
-        """Wait until it is signed in and knows its friends."""
-        await self.until("me.phase === 'online' && heard.some(([type]) => type === 'roster')")
+        """Wait until it is signed in and has asked who its friends are since."""
+        await self.until(
+            f"me.phase === 'online' && {LAST.format('roster')} > {LAST.format('phase')}"
+        )
 
     async def heard(self, kind: str) -> list[dict[str, Any]]:
         """Return the details of all events of a kind."""
@@ -197,11 +202,14 @@ async def test_the_roster_shows_who_is_there(server: Any, chat: Open) -> None:
     await bo.do("() => me.setStatus('do_not_disturb')")
     await anna.until("me.roster.get(10002).status === 'do_not_disturb'")
     server.cut()
-    await bo.until("heard.filter(([type, one]) => type === 'phase' && one.phase === 'online')[1]")
+    await bo.until("heard.filter(([, one]) => one.phase === 'online')[1]")
     await anna.until("me.phase === 'online' && me.roster.get(10002).status === 'do_not_disturb'")
     await bo.do("() => me.setStatus('hidden')")
     await anna.until("me.roster.get(10002).status === 'offline'")
     assert await bo.do("() => me.status") == "hidden"
+    server.cut()
+    await bo.until("heard.filter(([, one]) => one.phase === 'online')[2]")
+    assert "&LG=40&" in lines(await bo.heard("line"), "out", "Login")[2]
     assert await bo.fails("async () => me.setStatus('offline')") == "refused"
     statuses = [one["status"] for one in await bo.heard("presence") if one["uin"] == BO]
     assert statuses == ["do_not_disturb", "hidden"]
@@ -215,7 +223,7 @@ async def test_a_long_friend_list_has_pages(server: Any, chat: Open) -> None:
     for uin in range(10100, 10175):
         add_person(store, uin, f"n,{uin}")
         store.add_friends(ANNA, uin)
-    client = await server.client(10174)
+    await server.client(10174)
     anna = await chat(ANNA)
     roster = await anna.do("() => [...me.roster.values()]")
     assert len(roster) == 77
@@ -289,7 +297,7 @@ async def test_friends_are_made_and_unmade(server: Any, chat: Open) -> None:
 async def test_the_system_and_refusals_are_told(server: Any, chat: Open) -> None:
     """Words of the server are a kind of their own; strangers get nothing; texts have limits."""
     anna = await chat(ANNA)
-    await server.server._services.inbox.announce(10000, "back at eight")
+    await server.server._services.inbox.put(10000, ANNA, "back at eight", Kind.MESSAGE)
     await anna.until("heard.some(([type]) => type === 'message')")
     ((told),) = await anna.heard("message")
     assert (told["message"]["peer"], told["message"]["kind"]) == (10000, "system")
@@ -428,7 +436,7 @@ async def test_after_ten_minutes_nobody_knows(server: Any, chat: Open) -> None:
     await anna.do("() => { globalThis.deaf = /CMD=CLTMSG&/; }")
     await anna.send(BO, "in time")
     assert await read(bo, 1) == ["in time"]
-    await anna.do("(value) => { globalThis.shift = value; globalThis.deaf = null; }", TEN_MINUTES)
+    await anna.do("(value) => { globalThis.shift = value; globalThis.deaf = null; }", SHORTLY)
     server.cut()
     await anna.settled()
     assert await anna.talk(BO) == [("in time", "sent")]
@@ -520,11 +528,11 @@ async def test_the_network_or_the_person_comes_back(
     server.cut()
     await anna.until("me.phase === 'waiting'")
     await anna.do("() => { dispatchEvent(new Event('online')); }")
-    await anna.until("me.phase === 'online'")
+    await anna.online()
     server.cut()
     await anna.until("me.phase === 'waiting'")
     await anna.do("() => { document.dispatchEvent(new Event('visibilitychange')); }")
-    await anna.until("me.phase === 'online'")
+    await anna.online()
     await anna.do("() => { document.dispatchEvent(new Event('visibilitychange')); }")
     await anna.until("heard.filter(([, one]) => /QUERY_STAT2/.test(one.line ?? '')).length === 4")
     await anna.do("() => me.stop()")
@@ -540,6 +548,9 @@ async def test_a_browser_that_is_signed_out_stays_so(
     anna = await chat(ANNA)
     await server.server._visits.end_all(ANNA)
     await anna.until("me.phase === 'signed_out'")
+    await server.admit(anna.page.context, ANNA)
+    await anna.do("() => me.start()")
+    await anna.online()
     bo = await chat(BO)
     await server.stop()
     await bo.until("me.phase === 'waiting'")

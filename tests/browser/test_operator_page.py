@@ -53,7 +53,7 @@ async def appoint(server: Site, uin: int, role: Role) -> None:
 
 @pytest.fixture
 def operator_page(new_page: NewPage, server: Site) -> NewPage:
-    """`await operator_page("people")`: that view, of Anna the administrator."""
+    """The page of Anna the administrator, at the view that is named."""
 
     async def make(view: str = "overview", **context: Any) -> Page:
         await appoint(server, ANNA, Role.ADMINISTRATOR)
@@ -387,7 +387,11 @@ async def test_an_announcement(operator_page: NewPage, server: Site) -> None:
     await expect(dialog(page)).to_contain_text("all 4 accounts")
     await press(dialog(page), "Cancel")
     await page.get_by_label("Some numbers").check()
-    await page.get_by_label("Numbers", exact=True).fill(f"{CARL}, {DORA} {CARL}")
+    numbers = page.get_by_label("Numbers", exact=True)
+    await numbers.fill(f"{CARL} 10999")
+    await press(page, "Announce")
+    await expect(page.get_by_role("alert")).to_have_text("There is no account: 10999")
+    await numbers.fill(f"{CARL}, {DORA} {CARL}")
     await press(page, "Announce")
     await press(dialog(page), "Send to 2")
     await said(page, "Sent to 2.")
@@ -468,9 +472,9 @@ async def test_the_first_administrator(new_page: NewPage, server: Site) -> None:
     page = await new_page(f"/operator#first={code}")
     await expect(page.get_by_role("heading", name="First administrator")).to_be_visible()
     assert "first" not in page.url
-    await page.get_by_text("I have a number").click()
-    await page.get_by_label("Number").fill(str(ANNA))
-    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.get_by_role("radio").last.check(force=True)
+    await page.get_by_role("textbox", name="Number").fill(str(ANNA))
+    await page.get_by_role("textbox", name="Password").fill(PASSWORD)
     await page.locator("form button.primary").click()
     await expect(page.locator("h1")).to_have_text("Overview")
     assert server.server._operators.role_of(ANNA) is Role.ADMINISTRATOR
@@ -482,8 +486,8 @@ async def test_whoever_signs_in_comes_where_they_wanted_to(new_page: NewPage, se
     """The entrance stands before the view that the address names."""
     await appoint(server, ANNA, Role.OBSERVER)
     page = await new_page("/operator#people/10004")
-    await page.get_by_label("Number").fill(str(ANNA))
-    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.get_by_role("textbox", name="Number").fill(str(ANNA))
+    await page.get_by_role("textbox", name="Password").fill(PASSWORD)
     await page.keyboard.press("Enter")
     await expect(page.locator("h1")).to_have_text("Dora")
 

@@ -137,8 +137,8 @@ def test_announce(live: Live) -> None:
 @pytest.mark.parametrize(
     ("arguments", "typed", "told"),
     [
-        (("",), None, "the text has 0 characters; take 1 to 16000"),
-        (("-",), "\n", "the text has 0 characters"),
+        (("",), None, "text='' cannot be; take 1 to 16000 characters"),
+        (("-",), "\n", "cannot be; take 1 to 16000 characters"),
         (("-",), b"\xff\n", "standard input is not UTF-8"),
         (("\udcff",), None, "the text is no UTF-8"),
         (("x", "--to", "20000"), None, "there is no account 20000"),

@@ -104,7 +104,7 @@ async def test_connections_are_counted_by_what_they_speak(stage: Stage) -> None:
     for link in links:
         link.reset()
     await stage.idle()
-    assert metrics.connections == {"tcp": 2, "http": 1, "tls": 0}
+    assert metrics.connections == {"tcp": 2, "http": 1, "tls": 0, "web": 0}
     assert metrics.connections_open == 0
 
 

@@ -18,6 +18,7 @@ from kqq.server.settings import (
     load,
     reference,
     sample,
+    with_values,
 )
 
 
@@ -332,6 +333,23 @@ def test_everything_wrong_is_found(tmp_path: Path) -> None:
         load(file)
     _, (told,) = examine(None, {"KQQ_LISTEN": "kqqs://a:1"})
     assert told.startswith("listen: the door kqqs://a:1 needs")
+
+
+def test_other_values_for_some() -> None:
+    """As TOML and JSON have them; what cannot be is told, and what is not there."""
+    chosen = load(None)
+    changed = with_values(chosen, {"text_limit": 100, "messages_rate": 5, "registration": "open"})
+    assert (changed.text_limit, changed.messages_rate, changed.registration) == (100, 5.0, "open")
+    assert chosen.text_limit == 16000
+    assert with_values(chosen, {}) == chosen
+    for values, told in (
+        ({"text_limit": 0}, "text_limit=0 cannot be; take a whole number from 1 to 16000"),
+        ({"text_limit": True}, "text_limit=true cannot be"),
+        ({"text_limt": 5}, "text_limt: there is no such setting; did you mean text_limit?"),
+        ({"listen": ["kqqs://a:1"]}, "listen: the door kqqs://a:1 needs"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            with_values(chosen, values)
 
 
 # --- pages

@@ -47,14 +47,15 @@ def eye(stage: Stage) -> Eye:
 def test_nobody_watches_until_somebody_does() -> None:
     """`is_watched` is true from the first to come until the last has gone."""
     tap = Tap()
-    assert not tap.is_watched
+    watched = [tap.is_watched]
     first, second = Eye(tap), Eye(tap)
-    assert tap.is_watched
+    watched.append(tap.is_watched)
     first.stop()
     first.stop()  # once more does nothing
-    assert tap.is_watched
+    watched.append(tap.is_watched)
     second.stop()
-    assert not tap.is_watched
+    watched.append(tap.is_watched)
+    assert watched == [False, True, True, False]
 
 
 async def test_all_who_watch_see_it(stage: Stage) -> None:

@@ -126,8 +126,8 @@ def token_add(*, name: str, role: str, days: float, as_json: bool, data: Path | 
         return
     click.echo(made["token"])
     click.echo(
-        f"A program says `Authorization: Bearer` and this, until {moment(made['expires'])}; it is "
-        "not shown again.",
+        f"A program says `Authorization: Bearer` and this, until {moment(made['expires'])}.\n"
+        "It is not shown again.",
         err=True,
     )
 

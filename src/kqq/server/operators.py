@@ -77,6 +77,8 @@ class Operator:
 
 COMMAND_LINE = Operator("command line", Role.ADMINISTRATOR)
 """Who can open the server's socket or its data folder."""
+FIRST_LINK = Operator("first link", Role.ADMINISTRATOR)
+"""Who has the code of `first_code`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ class Operators:
             if self.has_administrator() or not await self._add(uin, Role.ADMINISTRATOR):
                 return False
         self._code = None
-        self.note("first link", "operator.add", {"uin": uin, "role": Role.ADMINISTRATOR.value})
+        self.note(FIRST_LINK.name, "operator.add", {"uin": uin, "role": Role.ADMINISTRATOR.value})
         return True
 
     async def remove(self, uin: int) -> None:

@@ -309,7 +309,7 @@ async def test_sessions_and_browsers_end(operator: Operator) -> None:
         ("account.suspend", {}),
         ("account.delete", {}),
     ):
-        ended = []
+        ended: list[bool] = []
         visit, cookie = await visits.begin(PARIS, "192.0.2.1", "a browser")
         visits.watch(visit.id, lambda ended=ended: ended.append(True))  # type: ignore[misc]
         wire = await stage.sign_in(ROMEO)

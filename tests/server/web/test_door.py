@@ -38,7 +38,7 @@ async def test_several_doors(tmp_path: Path) -> None:
         assert one.port != other.port
         async with Browser(one.url) as here, Browser(other.url) as there:
             await here.sign_in(ROMEO)
-            there.hold(**here.cookies())
+            there.hold(here.cookies)
             assert (await there.get("/api/hello")).json["signed_in"] is True
 
 

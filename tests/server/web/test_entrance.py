@@ -61,11 +61,11 @@ async def test_signing_in_and_out(stage: Stage, browser: Browser) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     (visit,) = stage.server._visits.of(ROMEO)
     assert (visit.host, visit.agent) == ("127.0.0.1", "Tests/1.0")
-    held = browser.cookies()
+    held = browser.cookies
     out = await browser.post("/api/sign-out")
     assert out.json == {}
-    assert browser.cookies() == {}
-    browser.hold(**held)
+    assert browser.cookies == {}
+    browser.hold(held)
     assert (await browser.get("/api/hello")).json["signed_in"] is False
     assert (await browser.post("/api/sign-out")).json == {}
 
@@ -85,7 +85,7 @@ async def test_wrong(browser: Browser, uin: int, password: str) -> None:
     """The same words, whether it is the number or the password."""
     answer = await browser.sign_in(uin, password)
     assert (answer.status, answer.code) == (403, "wrong")
-    assert browser.cookies() == {}
+    assert browser.cookies == {}
 
 
 async def test_the_password_of_a_phone_opens_no_page(stage: Stage, browser: Browser) -> None:

@@ -41,23 +41,23 @@ async def test_a_file_that_is_there_already(browser: Browser) -> None:
     first = await browser.get(path)
     tag = first.headers["ETag"]
     assert first.headers["Cache-Control"] == "no-cache"
-    again = await browser.get(path, **{"If-None-Match": tag})
+    again = await browser.get(path, headers={"If-None-Match": tag})
     assert (again.status, again.body) == (304, b"")
     assert again.headers["ETag"] == tag
-    other = await browser.get(path, **{"If-None-Match": '"another"'})
+    other = await browser.get(path, headers={"If-None-Match": '"another"'})
     assert other.body == first.body
 
 
 async def test_packed_for_who_can_read_it(browser: Browser) -> None:
     """And as it is for who cannot."""
     path = "/static/js/common/dom.js"
-    plain = await browser.get(path, **{"Accept-Encoding": "identity"})
+    plain = await browser.get(path, headers={"Accept-Encoding": "identity"})
     assert "Content-Encoding" not in plain.headers
     packed = files()["js/common/dom.js"].packed
     assert packed is not None
     assert gzip.decompress(packed) == plain.body
     assert len(packed) < len(plain.body)
-    sent = await browser.get(path, **{"Accept-Encoding": "gzip"})
+    sent = await browser.get(path, headers={"Accept-Encoding": "gzip"})
     assert sent.headers["Content-Encoding"] == "gzip"
     assert sent.body == plain.body  # the client has unpacked it
 

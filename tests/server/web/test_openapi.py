@@ -308,7 +308,7 @@ def _problems(event: events.ScenarioFinished) -> Iterator[str]:
         if is_right and response is not None and response.status_code == 400:
             told = response.json()
             if told["error"] not in {"account", "config"}:
-                yield f"{event.label}: {told} to what is right by the document: {node.value.body}"
+                yield f"{event.label}: {told} to what is right by the document: {node.value.body!r}"
 
 
 async def test_nothing_surprises_schemathesis(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,9 +57,11 @@ def test_the_policy_lets_no_script_in_but_ours() -> None:
 )
 async def test_what_another_page_asks_for_is_refused(browser: Browser, origin: str) -> None:
     """Whatever it is, and however the request looks otherwise."""
-    answer = await browser.post("/api/sign-in", {"uin": ROMEO, "password": "x"}, Origin=origin)
+    answer = await browser.post(
+        "/api/sign-in", {"uin": ROMEO, "password": "x"}, headers={"Origin": origin}
+    )
     assert (answer.status, answer.code) == (403, "origin")
-    answer = await browser.get("/api/hello", Origin=origin)
+    answer = await browser.get("/api/hello", headers={"Origin": origin})
     assert answer.status == 200
     assert "Access-Control-Allow-Origin" not in answer.headers
 
@@ -79,12 +81,12 @@ async def test_a_browser_that_hides_its_origin(browser: Browser) -> None:
 async def test_changes_need_the_word_of_the_visit(browser: Browser) -> None:
     """A cookie alone is not enough."""
     await browser.sign_in(ROMEO)
-    word, browser.word = browser.word, ""
+    word, browser.csrf = browser.csrf, ""
     refused = await browser.post("/api/sign-out")
     assert (refused.status, refused.code) == (403, "csrf")
-    browser.word = "0" * 32
+    browser.csrf = "0" * 32
     assert (await browser.post("/api/sign-out")).code == "csrf"
-    browser.word = word
+    browser.csrf = word
     assert (await browser.post("/api/sign-out")).status == 200
 
 
@@ -99,21 +101,21 @@ async def test_names_that_lead_to_this_machine(stage: Stage, browser: Browser) -
         ("10.1.2.3", 200),
         ("[::1", 400),
     ):
-        answer = await browser.get("/api/hello", Host=f"{name}:{port}")
+        answer = await browser.get("/api/hello", headers={"Host": f"{name}:{port}"})
         assert answer.status == status, name
     object.__setattr__(stage.config, "web_origins", ("https://chat.example",))
     object.__setattr__(stage.config, "advertise", "kqq.example")
     for name in ("chat.example", "kqq.example"):
-        assert (await browser.get("/api/hello", Host=name)).status == 200
+        assert (await browser.get("/api/hello", headers={"Host": name})).status == 200
 
 
 async def test_origins_of_a_proxy(stage: Stage, browser: Browser) -> None:
     """Behind one that takes TLS, the page has another address than the door."""
     sent = {"uin": ROMEO, "password": "x"}
     origin = "https://chat.example"
-    assert (await browser.post("/api/sign-in", sent, Origin=origin)).code == "origin"
+    assert (await browser.post("/api/sign-in", sent, headers={"Origin": origin})).code == "origin"
     object.__setattr__(stage.config, "web_origins", (origin,))
-    assert (await browser.post("/api/sign-in", sent, Origin=origin)).code == "wrong"
+    assert (await browser.post("/api/sign-in", sent, headers={"Origin": origin})).code == "wrong"
 
 
 async def test_behind_a_proxy_with_tls(stage: Stage, browser: Browser) -> None:
@@ -123,7 +125,7 @@ async def test_behind_a_proxy_with_tls(stage: Stage, browser: Browser) -> None:
     answer = await browser.post(
         "/api/sign-in",
         {"uin": ROMEO, "password": "secret"},
-        **{
+        headers={
             "Host": "chat.example",
             "Origin": "https://chat.example",
             "X-Forwarded-For": "198.51.100.7, 192.0.2.9",

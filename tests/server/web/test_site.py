@@ -13,7 +13,7 @@ from stage import JULIET, ROMEO, Stage
 
 async def sign_in(browser: Browser, **headers: str) -> Any:
     """Return the answer to a sign-in with these headers."""
-    return await browser.post("/api/sign-in", {"uin": ROMEO, "password": "secret"}, **headers)
+    return await browser.post("/api/sign-in", {"uin": ROMEO, "password": "secret"}, headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ async def test_a_cookie_of_the_other_name_is_none(tmp_path: Path) -> None:
         stage.add(ROMEO)
         async with Browser(stage.server.web[0].url) as browser:
             await sign_in(browser)
-            held = browser.cookies()[PLAIN_COOKIE]
+            held = browser.cookies[PLAIN_COOKIE]
             secure = {"X-Forwarded-Proto": "https"}
             assert (await browser.get("/api/hello")).json["signed_in"] is True
-            assert (await browser.get("/api/hello", **secure)).json["signed_in"] is False
+            assert (await browser.get("/api/hello", headers=secure)).json["signed_in"] is False
             cookie = {**secure, "Cookie": f"{SECURE_COOKIE}={held}"}
             async with Browser(stage.server.web[0].url) as other:
-                assert (await other.get("/api/hello", **cookie)).json["signed_in"] is True
+                assert (await other.get("/api/hello", headers=cookie)).json["signed_in"] is True
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ async def eye(stage: Stage, romeo: Browser) -> Eye:
 
 async def watch(stage: Stage, browser: Browser, query: str = "", **headers: str) -> Eye:
     """Return the live view of a browser."""
-    socket = await browser._http.ws_connect(
+    socket = await browser.session.ws_connect(
         browser.url + PATH + query, headers={**browser.headers, **headers}
     )
     return Eye(stage, socket)
@@ -103,7 +103,7 @@ async def refused(browser: Browser, query: str = "", **headers: str) -> Answer:
     """Return why there is no live view."""
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}  # fmt: skip
-    return await browser.get(PATH + query, **upgrade, **headers)
+    return await browser.get(PATH + query, headers={**upgrade, **headers})
 
 
 def seen_by(stage: Stage) -> bool:

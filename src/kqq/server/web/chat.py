@@ -51,7 +51,10 @@ async def _talk(request: web.Request, visit: Visit, became: Became) -> web.Strea
     site, peer = site_of(request), peer_of(request)
     services = site.services
     socket = web.WebSocketResponse(
-        max_msg_size=LONGEST_FRAME, heartbeat=services.config.heartbeat / 2, writer_limit=0
+        max_msg_size=LONGEST_FRAME,
+        heartbeat=services.config.heartbeat / 2,
+        writer_limit=0,
+        compress=False,  # it would cost 120 KiB a browser
     )
     await socket.prepare(request)
     transport = FrameTransport(socket, stream_of(cast(asyncio.BaseTransport, request.transport)))

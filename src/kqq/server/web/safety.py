@@ -51,7 +51,8 @@ async def safely(request: web.Request, handler: Handler) -> web.StreamResponse:
         _check_host(request)
         is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
         if is_socket or request.method not in _SAFE:
-            _check_origin(request, is_required=is_socket)
+            is_page = is_socket and "Authorization" not in request.headers  # no page can add that
+            _check_origin(request, is_required=is_page)
         if request.method not in _SAFE:
             _check_word(request)
         response = await handler(request)

@@ -13,12 +13,12 @@ import { saving } from "./saving.js";
 /** How entries are put together; what has no place here, from a newer server, comes last. */
 const GROUPS = [
   ["self", ["nick", "sex", "age", "about"]],
-  ["place", ["country", "province", "city", "address", "postcode"]],
+  ["place", ["country", "province", "city", "postcode", "address"]],
   ["contact", ["email", "home_page", "phone", "mobile"]],
   ["life", ["real_name", "school", "job", "constellation", "zodiac", "blood"]],
 ];
 const ELSEWHERE = new Set(["face", "who_may_add", "who_may_write"]);
-const WIDE = new Set(["nick", "about", "address", "home_page"]);
+const WIDE = new Set(["nick", "about", "address"]);
 const COMPLETE = {
   nick: "nickname",
   about: "off",
@@ -50,13 +50,15 @@ const tidy = (text) => text.replace(/\s/gu, " ").trim();
 function entry({ name, kind, choices, longest }, me) {
   const common = { name, label: nameKey(name) };
   if (kind === "choice") {
-    const options = choices.map(String);
     const value = valueOf(me, name);
-    if (value && !options.includes(value)) options.push(value); // what a phone has written there
-    if (!options.includes("")) options.unshift("");
     const words = (one) =>
       one === "" ? t("profile.not_said") : named(`choice.${name}.${one}`, one);
-    const made = options.map((one) => el("option", { value: one }, () => words(one)));
+    // Some have a code for nothing said; it is offered only where a phone has written it.
+    const nothing = choices.find((one) => words(one) === words("")) === value ? value : "";
+    const codes = choices.filter((one) => words(one) !== words(""));
+    const shown = [nothing, ...codes];
+    if (!shown.includes(value)) shown.push(value); // a phone may write anything
+    const made = shown.map((one) => el("option", { value: one }, () => words(one)));
     const input = el("select", {}, made);
     return field({ ...common, input });
   }

@@ -9,15 +9,16 @@ import { banner } from "./banner.js";
 import { Conversation } from "./conversation.js";
 import { forgetDrafts } from "./composer.js";
 import { ask, closeAll, frontDialog, iconButton, openMenu, toast } from "./dialog.js";
+import { openFind } from "./find.js";
+import { addFriend, answerRequest, whyNot } from "./friends.js";
 import { icon } from "./icons.js";
 import { Lines } from "./lines.js";
-import { SYSTEM, named } from "./names.js";
+import { SYSTEM, nameOf, named } from "./names.js";
 import { showCount, tellOfMessages } from "./notices.js";
 import { choose, preference, preferences, rememberOne } from "./preferences.js";
 import { Roster, portrait, statusWords } from "./roster.js";
 import { wakeSound } from "./sounds.js";
 import { Talks } from "./talks.js";
-import { whyNot } from "./friends.js";
 
 const STATUSES = ["online", "call_me", "away", "busy", "do_not_disturb", "hidden"];
 const CHAT = "/api/chat";
@@ -57,7 +58,7 @@ class Chat {
       leave: () => this.roster.focus(this.talks.current),
       profile: (uin) => this.profile(uin),
       find: () => this.find(this.talks.current),
-      menu: (anchor) => this.#talkMenu(anchor),
+      menu: (anchor) => this.talkMenu(anchor),
     });
     this.banner = banner(messenger);
     this.top = h("header", { class: "bar me-bar" });
@@ -113,7 +114,7 @@ class Chat {
     messenger.addEventListener("trouble", () => toast(t("chat.trouble")));
     messenger.addEventListener("request", ({ detail }) => {
       const action = () => this.#answer(detail);
-      toast(t("friends.wants", { name: this.talks.name(detail.uin) }),
+      toast(t("friends.wants", { name: nameOf(detail) }),
         { label: t("chat.answer"), action });
     });
     languages.addEventListener("language", () => this.redraw(), { signal });
@@ -195,7 +196,7 @@ class Chat {
     this.conversation.close();
     this.app.classList.remove("is-talking");
     this.handset?.redraw();
-    if (before !== null) this.roster.focus(before);
+    if (before !== null || this.handset) this.roster.focus(before);
     return null;
   }
 
@@ -228,16 +229,18 @@ class Chat {
     openMenu(this.top.querySelector(".who"), [...items, null, profile], t("chat.your_status"));
   }
 
-  #talkMenu(anchor) {
+  /** Open what can be done about who is talked to, after `first`. */
+  talkMenu(anchor, first = []) {
     const uin = this.talks.current;
     const items = [
+      ...first,
       uin !== SYSTEM && { label: t("chat.profile"), icon: icon("person", 18),
         action: () => this.profile(uin) },
       uin !== SYSTEM && !this.messenger.roster.has(uin) && { label: t("friends.add"),
         icon: icon("add", 18), action: () => this.addFriend(uin) },
       { label: t("chat.forget_talk"), icon: icon("trash", 18), action: () => this.#forgetTalk(uin) },
     ];
-    openMenu(anchor, items.filter(Boolean), t("chat.more"));
+    openMenu(anchor, items.filter(Boolean), t(this.handset ? "phone.options" : "chat.more"));
   }
 
   async #forgetTalk(uin) {
@@ -250,13 +253,11 @@ class Chat {
     if (isWanted) await this.talks.forget(uin);
   }
 
-  async addFriend(uin = null) {
-    const { addFriend } = await import("./friends.js");
+  addFriend(uin = null) {
     addFriend(this.talks, { uin, open: this.open });
   }
 
-  async #answer(request) {
-    const { answerRequest } = await import("./friends.js");
+  #answer(request) {
     answerRequest(this.talks, request, this.open);
   }
 
@@ -265,8 +266,7 @@ class Chat {
     openProfile(this.talks, uin, this.open);
   }
 
-  async find(peer = null) {
-    const { openFind } = await import("./find.js");
+  find(peer = null) {
     openFind(this.talks, { peer, open: this.open });
   }
 
@@ -352,6 +352,7 @@ class Chat {
       this.element.prepend(this.app);
     }
     this.redraw();
+    this.handset?.focus();
   }
 
   // --- keys

@@ -78,7 +78,9 @@ export function openDialog({ title, body, footer, kind = "", onsubmit, onclose }
     document.body.append(element);
     element.showModal();
   }
-  const first = element.querySelector("[autofocus], .body :is(input, textarea, select, button, a)");
+  const first =
+    element.querySelector("[autofocus]") ??
+    element.querySelector(".body :is(input, textarea, select, button, a)");
   (first ?? element.querySelector("footer .primary") ?? close).focus();
   return element;
 }
@@ -212,7 +214,7 @@ function put(menu, anchor) {
   menu.style.setProperty("top", `${top}px`);
 }
 
-/** The same as a screen of the handset. */
+/** The same as a screen of the handset: with numbers, which are keys of the keypad, too. */
 function openList(items, label) {
   const element = openDialog({
     title: label,
@@ -220,20 +222,20 @@ function openList(items, label) {
     body: h(
       "div",
       { class: "menu" },
-      items.filter(Boolean).map(({ label: text, icon: drawing, action, checked, href }) =>
+      items.filter(Boolean).map(({ label: text, action, checked, href }, place) =>
         h(
           href ? "a" : "button",
           {
             type: href ? null : "button",
             href,
+            autofocus: checked,
             "aria-pressed": checked === undefined ? null : String(checked),
             onclick: () => {
               element.close();
               action?.();
             },
           },
-          drawing,
-          h("span", { class: "spread" }, text),
+          h("span", { class: "spread" }, `${place + 1} ${text}`),
           checked ? icon("check", 16) : null,
         ),
       ),

@@ -28,7 +28,7 @@ export function messageElement(message, sender, does) {
   const bubble = h(
     "div",
     { class: `bubble${isBig(text) ? " big" : ""}` },
-    h("span", { class: "visually-hidden" }, `${sender}: `),
+    h("span", { class: "visually-hidden sender" }, `${sender}: `),
     words(text),
     h(
       "span",

@@ -41,6 +41,18 @@ export function nameOf({ uin, nick = "" }) {
   return name.replace(ALONE, "") ? name : String(uin);
 }
 
+/**
+ * Return a text with every sign that cannot be seen written as its number, such as ‹202E›: for who
+ * wants to know just what went over the wire.
+ * @param {string} text
+ */
+export function laidOpen(text) {
+  return text.replace(UNSEEN, (sign) => {
+    const code = sign.codePointAt(0);
+    return code === 10 ? "\n" : `‹${code.toString(16).toUpperCase().padStart(4, "0")}›`;
+  });
+}
+
 /** Return a name as an element in which another direction of writing stays. */
 export function named(person, attributes = {}) {
   return h("bdi", attributes, nameOf(person));

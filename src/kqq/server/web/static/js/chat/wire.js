@@ -7,6 +7,7 @@ import { copyText } from "./copy.js";
 import { button, iconButton, toast } from "./dialog.js";
 import { icon } from "./icons.js";
 import { isWanted } from "./lines.js";
+import { laidOpen } from "./names.js";
 
 const LONGEST_SHOWN = 600;
 const SURE = ["A", "B", "C", "D"];
@@ -181,8 +182,8 @@ export class Wire {
       h("span", { class: "way" }, icon(way, 14)),
       h("span", { class: "visually-hidden" }, t(`wire.way_${way}`)),
       h("time", { datetime: time.toISOString() }, clock),
-      h("span", { class: "command" }, command),
-      h("span", { class: "rest cut mono" }, rest.slice(0, 160)),
+      h("span", { class: "command" }, laidOpen(command.slice(0, 40))),
+      h("span", { class: "rest cut mono", dir: "ltr" }, laidOpen(rest.slice(0, 160))),
     );
     this.items.set(count, made);
     return h("li", {}, made);
@@ -229,7 +230,7 @@ export class Wire {
       h(
         "div",
         { class: "line-up" },
-        h("h3", { class: "spread" }, told.command || t("wire.no_command")),
+        h("h3", { class: "spread" }, laidOpen(told.command.slice(0, 40)) || t("wire.no_command")),
         h("span", { class: `badge ${kind === "unreadable" ? "bad" : "quiet"}` }, t(`wire.${kind}`)),
         button(t("wire.copy"), () => this.#copy(line), "small"),
       ),
@@ -249,7 +250,7 @@ export class Wire {
       h(
         "tr",
         { class: field.name ? "" : "unknown" },
-        h("th", { scope: "row", class: "mono" }, field.key),
+        h("th", { scope: "row", class: "mono" }, laidOpen(field.key.slice(0, 40))),
         h("td", { class: "mono value" }, field.secret ? t("wire.secret") : shortened(field.shown)),
         h("td", { lang: "en" }, field.meaning || t("wire.unknown_field")),
         h("td", {}, this.#sure(field)),
@@ -292,5 +293,6 @@ export class Wire {
 }
 
 function shortened(text) {
-  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
+  const shown = laidOpen(text.slice(0, LONGEST_SHOWN));
+  return text.length > LONGEST_SHOWN ? `${shown}…` : shown;
 }

@@ -7,7 +7,6 @@ import { isMark } from "./shelves.js";
 const SYSTEM = 10000; // who sends what the server itself has to say
 const MESSAGE = 9;
 const REQUEST = 2;
-const STATUS = 99;
 const ANSWERS = new Map([
   [3, "accepted"],
   [4, "refused"],
@@ -17,18 +16,17 @@ const AT_ONCE = 200; // pushes that are put into the history together
 /** @typedef {import("./history.js").Arrival & {answer?: string, confirming: any}} Arrival */
 
 /**
- * Return what a `Server_Msg` is: the status of somebody, or something to keep.
+ * Return what a `Server_Msg` is: a message, a friend request, or the answer to one's own.
  * @param {import("./codec.js").Parsed} push
  * @param {string} id for the message, if it is one
  * @param {number} at
- * @returns {{uin: number, code: number | null} | import("./history.js").Arrival}
+ * @returns {import("./history.js").Arrival & {answer?: string}}
  */
 export function readPush(push, id, at) {
   const type = numberOf(push.raw("MT")) ?? MESSAGE;
   const sender = numberOf(push.raw("UN")) ?? 0;
   const text = push.get("MG") ?? "";
   const number = push.seq;
-  if (type === STATUS && numberOf(text) !== null) return { uin: sender, code: numberOf(text) };
   const arrival = { sender, number, text };
   if (type === REQUEST) return { ...arrival, request: { uin: sender, nick: "", words: text, at } };
   const answer = ANSWERS.get(type);

@@ -110,11 +110,12 @@ export class Messenger extends EventTarget {
 
   // --- beginning and end
 
-  /** Be signed in from now on. Returns once what the history has is loaded. */
+  /** Be signed in from now on, or again. Returns once what the history has is loaded. */
   async start() {
     this.#loaded ??= this.#load();
     await this.#loaded;
-    if (!this.#keeping.isOn) this.#keeping.start();
+    if (this.#keeping.isOn) this.#keeping.connect();
+    else this.#keeping.start();
   }
 
   /** Sign out, and come back only after another `start`. */
@@ -282,9 +283,7 @@ export class Messenger extends EventTarget {
       return;
     }
     const at = this.#now();
-    const said = readPush(push, this.#newId(at), at);
-    if ("code" in said) this.#isThere(said.uin, statusName(said.code));
-    else this.#arrivals.take(said, confirming);
+    this.#arrivals.take(readPush(push, this.#newId(at), at), confirming);
   }
 
   /** Tell of something that was pushed, and is in the history. */
@@ -316,13 +315,7 @@ export class Messenger extends EventTarget {
   }
 
   #isThere(uin, status) {
-    if (uin === this.uin) {
-      if (status === this.status || status === "offline") return;
-      this.status = status;
-    } else if (!this.#roster.isThere(uin, status)) {
-      return;
-    }
-    this.#tell("presence", { uin, status });
+    if (this.#roster.isThere(uin, status)) this.#tell("presence", { uin, status });
   }
 
   /** Who is a friend by now has no request any more. */

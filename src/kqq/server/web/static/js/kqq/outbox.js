@@ -48,9 +48,13 @@ export class Outbox {
 
   /** Take what an earlier page left. */
   async load() {
-    for (const { message, line, said } of await this.#history.outbox()) {
-      if (!this.#entries.has(message.id)) this.#put(message, line, said, Promise.resolve());
+    const older = await this.#history.outbox();
+    const newer = this.#entries; // written before this was read, and perhaps among that
+    this.#entries = new Map();
+    for (const { message, line, said } of older) {
+      if (!newer.has(message.id)) this.#put(message, line, said, Promise.resolve());
     }
+    for (const [id, entry] of newer) this.#entries.set(id, entry);
   }
 
   /**

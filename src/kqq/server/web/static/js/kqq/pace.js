@@ -26,6 +26,6 @@ export class BackOff {
   next() {
     const longest = Math.min(this.first * 2 ** Math.min(this.#failures, 30), this.most);
     this.#failures += 1;
-    return longest * (0.5 + this.random() / 2);
+    return Math.round(longest * (0.5 + this.random() / 2));
   }
 }

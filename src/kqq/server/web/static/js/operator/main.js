@@ -42,6 +42,7 @@ document.addEventListener("signed-out", () => {
 });
 languages.addEventListener("language", () => {
   if (isEntrance) showTaste(); // the rest of it follows by itself, and keeps what was typed
+  else if (frame) keepFocus(document.body, () => showShell(frame.isOpen()));
   else start();
 });
 start();
@@ -86,10 +87,10 @@ function showNoRole() {
       h("button", { type: "button", class: "button", onclick: leave }, t("op.sign_out")))));
 }
 
-function showShell() {
+function showShell(isOpen = false) {
   isEntrance = false;
   document.body.classList.remove("alone");
-  frame = shell({ me, sections: sectionsOf(me.role), leave });
+  frame = shell({ me, sections: sectionsOf(me.role), leave, isOpen });
   fill(document.body, frame.element);
   showView({ isFirst: true });
 }
@@ -110,7 +111,7 @@ function showView({ isFirst = false } = {}) {
       h("p", {}, t("op.not_yours", { role: t(`op.role.${me.role}`) })));
   fill(frame.main, shown);
   scrollTo(0, 0);
-  if (!isFirst) frame.main.querySelector("h1")?.focus({ preventScroll: true });
+  if (!isFirst) (frame.main.querySelector("h1") ?? frame.main).focus({ preventScroll: true });
 }
 
 async function leave() {

@@ -99,8 +99,8 @@ export function facts(pairs) {
 }
 
 /**
- * A table. On a narrow page its rows are cards, unless it is `figures`: the first column is the
- * title then, a column of kind "wide" has a line of its own.
+ * A table. Where there is little room its rows are cards, unless it is `figures`: the first column
+ * is the title then, and a column of kind "wide" has a line of its own.
  * @param {string} caption
  * @param {{label: string, cell: (row: any) => any, kind?: string}[]} columns
  * @param {any[]} rows
@@ -111,10 +111,10 @@ export function table(caption, columns, rows, kind = "cards") {
     h("th", { role: "columnheader", scope: "col", class: one.kind }, one.label));
   const body = rows.map((row) => h("tr", { role: "row" }, columns.map((one) => h("td",
     { role: "cell", class: one.kind, "data-label": one.label }, one.cell(row)))));
-  return h("table", { role: "table", class: `table ${kind}` },
+  return h("div", { class: "tabled" }, h("table", { role: "table", class: `table ${kind}` },
     h("caption", { class: "visually-hidden" }, caption),
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, head)),
-    h("tbody", { role: "rowgroup" }, body));
+    h("tbody", { role: "rowgroup" }, body)));
 }
 
 /** What is said where there is nothing. */

@@ -13,7 +13,7 @@ export function marks(highest, count = 4) {
   const size = 10 ** Math.floor(Math.log10(rough));
   const step = size * [1, 2, 2.5, 5, 10].find((one) => one * size >= rough * 0.999);
   const many = Math.ceil((highest > 0 ? highest : 1) / step - 1e-9);
-  return Array.from({ length: many + 1 }, (_, position) => Number((position * step).toPrecision(9)));
+  return Array.from({ length: many + 1 }, (_, at) => Number((at * step).toPrecision(9)));
 }
 
 /**

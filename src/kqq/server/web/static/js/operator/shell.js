@@ -9,9 +9,9 @@ import { hash } from "./place.js";
 
 /**
  * Make the frame; views go into `main`, and `mark` shows which one it is.
- * @param {{me: any, sections: any[], leave: () => void}} what
+ * @param {{me: any, sections: any[], leave: () => void, isOpen: boolean}} what
  */
-export function shell({ me, sections, leave }) {
+export function shell({ me, sections, leave, isOpen: begunOpen }) {
   const main = h("main", { id: "main", tabindex: "-1" });
   const links = sections.map(({ name }) => h("a", { href: hash(name), "data-name": name },
     icon(name), h("span", {}, t(`op.nav.${name}`))));
@@ -45,9 +45,11 @@ export function shell({ me, sections, leave }) {
     (main.querySelector("h1") ?? main).focus();
   }
 
+  open(begunOpen);
   return {
     element,
     main,
+    isOpen,
     mark(name) {
       where.textContent = t(`op.nav.${name}`);
       for (const link of links) {

@@ -80,6 +80,7 @@ pairs("op.refused.", {
   config: ["It was not done: {why}", "未能完成：{why}"],
   bad_request: ["It was not done: {why}", "未能完成：{why}"],
   number: ["“{why}” is no number; take digits only.", "“{why}”不是号码；请只输入数字。"],
+  unknown: ["There is no account: {why}", "没有账号：{why}"],
   empty: ["Type something first.", "请先输入内容。"],
   store: ["The server could not write it down. Try again later.", "服务器无法保存。请稍后再试。"],
   busy: ["The server has a lot to do. Try again in a moment.", "服务器很忙，请稍后再试。"],

@@ -11,6 +11,15 @@ import { act, read } from "../server.js";
 
 const LONGEST = 16000;
 
+/** Return these numbers if there is an account for each. */
+async function checked(uins) {
+  if (!uins.length) throw new ApiError(0, "empty", "");
+  const known = new Set((await read("account.which", { uins })).map(({ uin }) => uin));
+  const unknown = uins.filter((uin) => !known.has(uin));
+  if (unknown.length) throw new ApiError(0, "unknown", unknown.join(", "));
+  return uins;
+}
+
 /** Make the view. */
 export function announceView({ signal }) {
   const text = h("textarea", { rows: 5, dir: "auto", maxlength: LONGEST });
@@ -42,8 +51,7 @@ export function announceView({ signal }) {
   async function send() {
     fill(error);
     try {
-      const to = some.hidden ? null : readUins(numbers.value);
-      if (to?.length === 0) throw new ApiError(0, "empty", "");
+      const to = some.hidden ? null : await checked(readUins(numbers.value));
       const many = to ? to.length : (await read("status")).accounts;
       if (signal.aborted) return;
       const sent = await ask({

@@ -10,10 +10,10 @@ import { read } from "../server.js";
 
 const PAGE = 50;
 const ACTIONS = [
-  "account.add", "account.delete", "account.friend", "account.invite", "account.passwd",
-  "account.resume", "account.set", "account.suspend", "account.unfriend", "announce",
-  "device.add", "device.revoke", "kick", "limits.set", "operator.add", "operator.remove",
-  "token.add", "token.revoke", "wire",
+  "account.add", "account.delete", "account.friend", "account.import", "account.invite",
+  "account.passwd", "account.resume", "account.set", "account.suspend", "account.unfriend",
+  "announce", "device.add", "device.revoke", "kick", "limits.set", "operator.add",
+  "operator.remove", "token.add", "token.revoke", "wire",
 ];
 
 /** Make the view. */
@@ -82,7 +82,8 @@ function named(action) {
 }
 
 function values(given) {
-  return h("ul", { class: "plain values" }, Object.entries(given ?? {}).map(([name, value]) =>
+  const known = Object.entries(given).filter(([, value]) => value !== null);
+  return h("ul", { class: "plain values" }, known.map(([name, value]) =>
     h("li", {}, h("span", { class: "muted" }, `${name} `),
       h("span", { dir: "auto" }, typeof value === "string" ? value : JSON.stringify(value)))));
 }

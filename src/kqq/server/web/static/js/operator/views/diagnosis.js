@@ -17,9 +17,12 @@ export function diagnosisView({ me, what, signal }) {
   const who = h("input", {
     value: what, autocomplete: "off", spellcheck: "false", maxlength: 64, name: "who",
   });
-  const found = h("div", { class: "stack", "aria-live": "polite" });
+  const found = h("div", { class: "stack" });
+  const status = h("p", { class: "visually-hidden", role: "status" });
   const look = () => fillWith(found, async () => {
-    return told(await read("why", { who: what, most: MOST }), me);
+    const why = await read("why", { who: what, most: MOST });
+    status.textContent = why.advice ? advice(why) : t("op.is_signed_in");
+    return told(why, me);
   }, signal);
   if (what) look();
   return h("div", { class: "stack" }, heading(t("op.nav.diagnosis")),
@@ -34,7 +37,7 @@ export function diagnosisView({ me, what, signal }) {
       },
     }, field(t("op.number_or_address"), who),
     h("button", { class: "button primary" }, t("op.diagnose"))),
-    found);
+    status, found);
 }
 
 function told(found, me) {

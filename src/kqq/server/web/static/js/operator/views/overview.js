@@ -6,7 +6,8 @@ import { ago } from "../../common/time.js";
 import { t } from "../../common/words.js";
 import { chart } from "../chart.js";
 import {
-  badge, card, everySeconds, facts, heading, keepFocus, milliseconds, number, tellIfSignedOut, time, trouble,
+  badge, card, everySeconds, facts, heading, keepFocus, milliseconds, number, tellIfSignedOut, time,
+  trouble,
 } from "../parts.js";
 import { hash } from "../place.js";
 import { read } from "../server.js";
@@ -34,7 +35,7 @@ export function overviewView({ signal }) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (signal.aborted) return;
-      fill(wrong, trouble(error, look));
+      if (!wrong.hasChildNodes()) fill(wrong, trouble(error, look)); // said once
       tellIfSignedOut(error);
     }
     tiles.removeAttribute("aria-busy");

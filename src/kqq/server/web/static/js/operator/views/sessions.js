@@ -25,7 +25,8 @@ export function sessionsView({ me, signal }) {
     const wanted = search.value.trim().toLowerCase();
     const shown = found.filter((one) =>
       [one.uin, one.nick, one.peer, one.over].join(" ").toLowerCase().includes(wanted));
-    fill(rows, shown.length ? list(shown, me.role, theirs, look) : nothing(t("op.nobody_signed_in")),
+    fill(rows,
+      shown.length ? list(shown, me.role, theirs, look) : nothing(t("op.nobody_signed_in")),
       found.length >= most && button(t("op.more"), more, "", { "data-key": "more" }));
   });
   const look = async () => {
@@ -37,7 +38,7 @@ export function sessionsView({ me, signal }) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (signal.aborted) return;
-      fill(wrong, trouble(error, look));
+      if (!wrong.hasChildNodes()) fill(wrong, trouble(error, look)); // said once
       tellIfSignedOut(error);
     }
     rows.removeAttribute("aria-busy");
