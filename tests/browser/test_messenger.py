@@ -27,12 +27,20 @@ START = """async ([uin, settings]) => {
   const catalogue = await (await fetch("/static/catalogue.json")).json();
   globalThis.shift = 0;
   globalThis.deaf = globalThis.mute = null;
+  globalThis.left = Infinity;
   const now = () => Date.now() + globalThis.shift;
-  // What a network may swallow: lines to the server, and lines from it.
+  // A network that swallows lines of some kind, or dies when none is left that may pass.
   class Lossy extends WebSocket {
-    send(line) { if (!globalThis.mute?.test(line)) super.send(line); }
+    passes(line, kind) {
+      this.isDead ||= globalThis.left-- <= 0;
+      return !this.isDead && !kind?.test(line);
+    }
+    send(line) {
+      if (this.passes(line, globalThis.mute)) super.send(line);
+    }
     set onmessage(take) {
-      super.onmessage = take && ((event) => globalThis.deaf?.test(event.data) || take(event));
+      const pass = ({ data }) => this.passes(data, globalThis.deaf) && take({ data });
+      super.onmessage = take && pass;
     }
   }
   globalThis.kept = await History.open(uin, { now });
@@ -362,6 +370,27 @@ async def test_cuts_lose_and_double_nothing(server: Any, chat: Open) -> None:
         assert [each["text"] for each in shown if not each["own"]] == texts
         assert {state for _, state in await one.talk(other)} == {"sent", "received"}
     assert len(lines(await anna.heard("line"), "out", "Login")) > 1
+
+
+async def test_it_may_break_at_any_line(server: Any, chat: Open) -> None:
+    """While people talk, and while one signs in again: what is written and comes is there once."""
+    anna, bo = await chat(ANNA), await chat(BO)
+    texts = []
+    for count in range(20):
+        await anna.do("(count) => { globalThis.left = count % 12; }", count)
+        if count >= 8:
+            server.cut()
+        texts.append(f"text {count}")
+        await asyncio.gather(anna.send(BO, texts[-1]), bo.send(ANNA, texts[-1]))
+        await anna.until("globalThis.left <= 0 || heard.at(-1)[1].at < Date.now() - 100")
+        await anna.do("() => { globalThis.left = Infinity; }")
+        server.cut()
+    for one, other in ((anna, BO), (bo, ANNA)):
+        await one.settled()
+        await one.until("kept.unreadOf(value).then((unread) => unread >= 20)", other)
+        assert await one.texts(other) == texts
+        shown = [each["message"] for each in await one.heard("message")]
+        assert [each["text"] for each in shown if not each["own"]] == texts
 
 
 async def test_the_server_restarts_and_nothing_is_lost_or_doubled(

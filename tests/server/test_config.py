@@ -146,14 +146,18 @@ def test_a_text_of_the_limit_fits_into_a_line() -> None:
         (
             "listen",
             (Listen("a", 1), Listen("a", 2, "webs")),
-            "listen: the door webs://a:2 needs `certificate` and `key`; set both, or write "
-            "web://a:2",
+            (
+                "listen: the door webs://a:2 needs `certificate` and `key`; set both, or write "
+                "web://a:2"
+            ),
         ),
         (
             "web_origins",
             ("https://a", "https://a/b"),
-            'web_origins=["https://a", "https://a/b"] cannot be; take a list of '
-            'addresses such as ["https://chat.example.org"]',
+            (
+                'web_origins=["https://a", "https://a/b"] cannot be; take a list of '
+                'addresses such as ["https://chat.example.org"]'
+            ),
         ),
     ],
 )

@@ -385,7 +385,8 @@ def test_the_reference_has_every_setting() -> None:
         "### `listen`\n\n"
         "The doors for phones, `kqq://HOST:PORT`, and for browsers, `web://HOST:PORT`.\n"
         "Host `0.0.0.0` is every interface of this machine, port 0 any free port.\n"
-        "Doors `kqqs://HOST:PORT` and `webs://HOST:PORT` take TLS, with `certificate` and `key`.\n\n"
+        "Doors `kqqs://HOST:PORT` and `webs://HOST:PORT` take TLS, with `certificate` and "
+        "`key`.\n\n"
         '- Allowed: a list of doors such as ["kqq://127.0.0.1:14000"]\n'
         '- Default: `["kqq://127.0.0.1:14000", "web://127.0.0.1:8080"]`\n'
         "- Changes: with a restart only\n"

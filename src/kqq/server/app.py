@@ -147,17 +147,12 @@ class Server:
             door.close()
         for guest in list(self._guests):
             guest.close("the server stops")
-        if self._web_door is not None:
-            self._web_door.stop()
         self._checks.close()
         for own in (self._admin_door, self._metrics_door):
             if own is not None:
                 await own.close()
         await self._wait_for_guests()
-        if self._web_door is not None:
-            await self._web_door.close()
-        if self._trends is not None:
-            self._trends.close()
+        await self._close_for_browsers()
         self._services.inbox.close()
         self._accounts.close()
         await self._database.close()
@@ -228,6 +223,13 @@ class Server:
             self._guests.add(new)
         elif not self._guests and self._last_gone is not None and not self._last_gone.done():
             self._last_gone.set_result(None)
+
+    async def _close_for_browsers(self) -> None:
+        """Close what was opened for them; nobody new has been let in since the server stops."""
+        if self._web_door is not None:
+            await self._web_door.close()
+        if self._trends is not None:
+            self._trends.close()
 
     async def _open_for_browsers(self, admin: Admin) -> None:
         """Open the doors for browsers, if there shall be any."""

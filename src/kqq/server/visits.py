@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kqq.errors import AccountError
@@ -89,7 +89,7 @@ class Visits:
         if not rows:
             return None
         kept, password_proof, *columns = rows[0]
-        visit = Visit(*columns, _csrf(secret))  # type: ignore[arg-type]
+        visit = replace(Visit(*columns), csrf=_csrf(secret))  # type: ignore[arg-type]
         now = self._clock.date()
         is_it = hmac.compare_digest(str(kept), _proof(secret, str(password_proof)))
         if not is_it or now - visit.seen > LIFETIME:

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from browsing import WEB, Browser, Lines
+from kqq.server.phones import Phone
 from kqq.server.web.chat import LONGEST_FRAME, NOT_A_LINE, SIGNED_OUT
 from stage import JULIET, PARIS, ROMEO, WAIT, Stage, request
 
@@ -181,10 +182,13 @@ async def test_a_browser_that_does_not_read_is_cut_off(stage: Stage, romeo: Brow
     juliet = await stage.sign_in(JULIET)
     below = lines.socket._conn.transport  # type: ignore[union-attr]
     assert below is not None
-    below.pause_reading()  # type: ignore[attr-defined]
+    below.pause_reading()
     text = "x" * 15_000
-    (phone,) = [guest for guest in stage.server._guests if type(guest).__name__ == "Phone"
-                and guest._context.peer.over == "web"]  # fmt: skip
+    (phone,) = [
+        guest
+        for guest in stage.server._guests
+        if isinstance(guest, Phone) and guest._context.peer.over == "web"
+    ]
     for count in range(900):
         await juliet.ask(request("CLTMSG", JULIET, f"UN=10001&MG={text}", seq=400 + count))
         stage.clock.advance(0.2)
@@ -207,12 +211,12 @@ async def test_a_slow_browser_gets_all_in_the_end(stage: Stage, romeo: Browser) 
     juliet = await stage.sign_in(JULIET)
     below = lines.socket._conn.transport  # type: ignore[union-attr]
     assert below is not None
-    below.pause_reading()  # type: ignore[attr-defined]
+    below.pause_reading()
     for count in range(300):
         await juliet.ask(request("CLTMSG", JULIET, f"UN=10001&MG={count:05}{'x' * 15_000}",
                                  seq=400 + count))  # fmt: skip
         stage.clock.advance(0.2)
-    below.resume_reading()  # type: ignore[attr-defined]
+    below.resume_reading()
     assert "CMD=update_stat" in await lines.hear()
     for count in range(300):
         heard = await lines.hear()
@@ -278,7 +282,7 @@ async def test_a_broken_connection_ends_the_session(stage: Stage, romeo: Browser
     await lines.sign_in(ROMEO)
     below = lines.socket._conn.transport  # type: ignore[union-attr]
     assert below is not None
-    below.abort()  # type: ignore[attr-defined]
+    below.abort()
     await settled(stage)
     assert stage.server._services.sessions.of(ROMEO) is None
     assert stage.server._services.metrics.connections["web"] == 1

@@ -191,8 +191,9 @@ async def test_answers_that_are_raised_stay_what_they_are() -> None:
         safety._http_refusal(web.HTTPFound("/"))
 
 
-async def test_a_request_that_is_no_http(stage: Stage) -> None:
+async def test_a_request_that_is_no_http(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     """It is answered with 400, and nothing of it reaches the log."""
+    caplog.set_level("INFO")
     door = stage.server.web[0]
     with socket.create_connection((door.host, door.port)) as raw:
         raw.setblocking(False)
@@ -200,3 +201,5 @@ async def test_a_request_that_is_no_http(stage: Stage) -> None:
         await loop.sock_sendall(raw, b"VER=1.4&CMD=Login&PS=secret\r\n\r\n")
         answer = await loop.sock_recv(raw, 4096)
     assert b" 400 " in answer
+    assert b'"bad_request"' in answer
+    assert caplog.text == ""

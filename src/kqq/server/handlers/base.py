@@ -81,9 +81,9 @@ class Services:
 class Peer:
     """The other end: its address, and the door it came in by.
 
-    `over` is `tcp`, `tls`, `http` or `web`; `place` is the address, or the network that counts as one, by
-    which its sessions are found over HTTP and its captchas anywhere; `reached` the host it has
-    called us by.
+    `over` is `tcp`, `tls`, `http` or `web`; `place` is the address, or the network that counts as
+    one, by which its sessions are found over HTTP and its captchas anywhere; `reached` the host it
+    has called us by.
     """
 
     host: str

@@ -14,7 +14,15 @@ from kqq.server.limits import Concurrent, address_key
 from kqq.server.logs import event
 from kqq.server.web import api, chat, entrance, files, openapi, people, sign_up, wire
 from kqq.server.web.safety import add_headers, safely
-from kqq.server.web.site import DOOR, LONGEST_BODY, SITE, Site, is_within
+from kqq.server.web.site import (
+    DOOR,
+    LONGEST_BODY,
+    SITE,
+    Refused,
+    Site,
+    is_within,
+    refusal,
+)
 
 logger = logging.getLogger("kqq.web")
 
@@ -81,14 +89,10 @@ class WebDoor:
         self._doors.append(door)
         return Listen(listen.host, door.sockets[0].getsockname()[1], listen.scheme)
 
-    def stop(self) -> None:
-        """Take no more connections."""
+    async def close(self) -> None:
+        """Close the doors, and what is still open once it is answered, if that is soon."""
         for door in self._doors:
             door.close()
-
-    async def close(self) -> None:
-        """End what is still open; what is being answered is, if it does not take long."""
-        self.stop()
         for runner in self._runners:
             await runner.cleanup()
         self._doors.clear()
@@ -134,6 +138,20 @@ class _Browser(web.RequestHandler):
             self._door.inside.leave(self._inside)
             self._inside = None
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002  # it may hold what was sent
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP; whoever sends it must not be able to fill the log."""
+        peer = request.remote
+        event(logger, logging.DEBUG, "no request", peer=peer, why=type(exc).__name__)
+        answer = refusal(Refused(status, "bad_request", "this is no HTTP request"))
+        answer.force_close()
+        return answer
 
     def greeted(self) -> None:
         """It has asked for something."""

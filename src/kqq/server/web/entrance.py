@@ -27,6 +27,7 @@ from kqq.server.handlers.sign_in import has_failed, limit_of
 from kqq.server.journal import Step
 from kqq.server.limits import address_key
 from kqq.server.logs import event
+from kqq.server.operators import FIRST_LINK
 from kqq.server.store import Account
 from kqq.server.visits import LIFETIME
 from kqq.server.web.challenges import check_new_nick, check_new_password, needs_captcha
@@ -229,7 +230,8 @@ async def _new_account(site: Site, sent: dict[str, Any], host: str) -> int:
     check_new_nick(sent.get("nick", ""))
     check_new_password(sent["password"])
     proof = await site.services.accounts.new_proof(sent["password"], host)
-    made = await perform(site.admin, "account.add", {"proof": proof, "nick": sent["nick"]})
+    new = {"proof": proof, "nick": sent["nick"]}
+    made = await perform(site.admin, "account.add", new, FIRST_LINK)
     assert isinstance(made, dict)
     return int(made["uin"])
 

@@ -8,7 +8,9 @@ const SHELL = "kqq-shell-1";
 const PAGES = ["/", "/manifest.webmanifest"];
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(SHELL).then((cache) => cache.addAll(["/", "/static/catalogue.json"])));
+  event.waitUntil(
+    caches.open(SHELL).then((cache) => cache.addAll(["/", "/static/catalogue.json"])),
+  );
   self.skipWaiting();
 });
 

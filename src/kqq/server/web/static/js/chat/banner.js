@@ -57,7 +57,7 @@ export function banner(messenger) {
   }
 
   messenger.addEventListener("phase", draw);
-  const box = h("div", {}, element, told);
+  const box = h("div", { class: "banner-box" }, element, told);
   box.redraw = draw;
   draw();
   return box;

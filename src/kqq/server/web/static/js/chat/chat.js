@@ -8,19 +8,19 @@ import { Messenger } from "../kqq/messenger.js";
 import { banner } from "./banner.js";
 import { Conversation } from "./conversation.js";
 import { forgetDrafts } from "./composer.js";
-import { ask, closeAll, frontDialog, iconButton, openMenu, toast } from "./dialog.js";
+import { ask, closeAll, frontDialog, openMenu, toast } from "./dialog.js";
 import { openFind } from "./find.js";
 import { addFriend, answerRequest, whyNot } from "./friends.js";
 import { icon } from "./icons.js";
 import { Lines } from "./lines.js";
-import { SYSTEM, nameOf, named } from "./names.js";
+import { SYSTEM, nameOf } from "./names.js";
 import { showCount, tellOfMessages } from "./notices.js";
+import { OwnBar } from "./own.js";
 import { choose, preference, preferences, rememberOne } from "./preferences.js";
-import { Roster, portrait, statusWords } from "./roster.js";
+import { Roster } from "./roster.js";
 import { wakeSound } from "./sounds.js";
 import { Talks } from "./talks.js";
 
-const STATUSES = ["online", "call_me", "away", "busy", "do_not_disturb", "hidden"];
 const CHAT = "/api/chat";
 
 /**
@@ -61,18 +61,20 @@ class Chat {
       menu: (anchor) => this.talkMenu(anchor),
     });
     this.banner = banner(messenger);
-    this.top = h("header", { class: "bar me-bar" });
-    this.finding = h("button", { type: "button", class: "find-button", onclick: () => this.find() });
-    this.side = h(
-      "div",
-      { class: "pane side" },
-      this.top,
-      this.banner,
-      this.finding,
-      this.roster.element,
-    );
+    this.own = new OwnBar(this.talks, {
+      add: () => this.addFriend(),
+      wire: () => this.showWire(),
+      settings: () => this.settings(),
+      isWireOpen: () => Boolean(this.wire?.isOpen),
+    });
+    this.finding = h("button", {
+      type: "button",
+      class: "find-button",
+      onclick: () => this.find(),
+    });
+    this.side = h("div", { class: "pane side" }, this.top, this.finding, this.roster.element);
     this.panes = h("div", { class: "panes" }, this.side, this.conversation.element);
-    this.app = h("div", { class: "app" }, this.panes);
+    this.app = h("div", { class: "app" }, this.banner, this.panes);
     this.element = h("div", { class: "shell" }, this.app);
     tellOfMessages(this.talks, open);
     this.#listen();
@@ -103,10 +105,6 @@ class Chat {
   #listen() {
     const { signal } = this.ends;
     const { messenger } = this;
-    messenger.addEventListener("phase", () => this.#drawTop());
-    messenger.addEventListener("presence", ({ detail }) => {
-      if (detail.uin === this.me.uin) this.#drawTop();
-    });
     messenger.addEventListener("phase", ({ detail }) => {
       if (detail.phase === "signed_out") this.signedOut();
     });
@@ -114,13 +112,16 @@ class Chat {
     messenger.addEventListener("trouble", () => toast(t("chat.trouble")));
     messenger.addEventListener("request", ({ detail }) => {
       const action = () => this.#answer(detail);
-      toast(t("friends.wants", { name: nameOf(detail) }),
-        { label: t("chat.answer"), action });
+      toast(t("friends.wants", { name: nameOf(detail) }), { label: t("chat.answer"), action });
     });
     languages.addEventListener("language", () => this.redraw(), { signal });
-    preferences.addEventListener("change", ({ detail }) => {
-      if (detail.name === "skin") this.#wear();
-    }, { signal });
+    preferences.addEventListener(
+      "change",
+      ({ detail }) => {
+        if (detail.name === "skin") this.#wear();
+      },
+      { signal },
+    );
     globalThis.addEventListener("popstate", () => this.#goTo(location.hash, false), { signal });
     document.addEventListener("keydown", (event) => this.#pressed(event), { signal });
     for (const type of ["pointerdown", "keydown"]) {
@@ -130,9 +131,13 @@ class Chat {
 
   /** Draw all, such as in another language. */
   redraw() {
-    this.#drawTop();
-    fill(this.finding, icon("search", 18), h("span", { class: "spread" }, t("chat.find")),
-      h("kbd", {}, "Ctrl K"));
+    this.own.redraw();
+    fill(
+      this.finding,
+      icon("search", 18),
+      h("span", { class: "spread" }, t("chat.find")),
+      h("kbd", {}, "Ctrl K"),
+    );
     this.side.setAttribute("aria-label", t("chat.people"));
     this.side.setAttribute("role", "complementary");
     this.banner.redraw();
@@ -142,30 +147,6 @@ class Chat {
     this.handset?.redraw();
   }
 
-  #drawTop() {
-    const { me, messenger } = this;
-    const status = messenger.phase === "online" ? messenger.status : "offline";
-    const focused = this.top.contains(document.activeElement) ? document.activeElement.dataset.part : null;
-    const own = h(
-      "button",
-      { type: "button", class: "who", "aria-haspopup": "menu", "data-part": "me",
-        title: t("chat.your_status"), onclick: () => this.statusMenu() },
-      portrait({ ...me, status }),
-      h("span", { class: "lines" },
-        h("strong", { class: "name cut" }, named(me)),
-        h("span", { class: "muted small-text cut" }, statusWords(status))),
-    );
-    fill(
-      this.top,
-      own,
-      iconButton("add", t("friends.add"), () => this.addFriend(), { "data-part": "add" }),
-      iconButton("wire", t("wire.title"), () => this.showWire(), {
-        "data-part": "wire", "aria-pressed": String(Boolean(this.wire?.isOpen)) }),
-      iconButton("gear", t("settings.title"), () => this.settings(), { "data-part": "settings" }),
-    );
-    if (focused) this.top.querySelector(`[data-part="${focused}"]`)?.focus();
-  }
-
   // --- where one is
 
   /** Open the conversation with somebody. */
@@ -173,9 +154,13 @@ class Chat {
     const isFirst = this.talks.current === null;
     const place = `#${uin}`;
     if (location.hash !== place) {
-      // Where one pane is shown at a time the way back leads to the roster, not through all of them.
+      // Where one pane is shown at a time the way back leads to the roster, not through them all.
       const change = isFirst ? "pushState" : "replaceState";
-      globalThis.history[change]({ isOurs: isFirst || globalThis.history.state?.isOurs }, "", place);
+      globalThis.history[change](
+        { isOurs: isFirst || globalThis.history.state?.isOurs },
+        "",
+        place,
+      );
     }
     return this.#show(uin, how);
   }
@@ -216,29 +201,27 @@ class Chat {
 
   // --- what one can do
 
-  /** Choose one's own status. */
-  statusMenu() {
-    const { messenger } = this;
-    const items = STATUSES.map((name) => ({
-      label: statusWords(name),
-      icon: h("span", { class: `presence ${name}`, "aria-hidden": "true" }),
-      checked: messenger.status === name,
-      action: () => this.#try(() => messenger.setStatus(name)),
-    }));
-    const profile = { label: t("chat.own_profile"), icon: icon("person", 18), href: "/account" };
-    openMenu(this.top.querySelector(".who"), [...items, null, profile], t("chat.your_status"));
-  }
-
   /** Open what can be done about who is talked to, after `first`. */
   talkMenu(anchor, first = []) {
     const uin = this.talks.current;
     const items = [
       ...first,
-      uin !== SYSTEM && { label: t("chat.profile"), icon: icon("person", 18),
-        action: () => this.profile(uin) },
-      uin !== SYSTEM && !this.messenger.roster.has(uin) && { label: t("friends.add"),
-        icon: icon("add", 18), action: () => this.addFriend(uin) },
-      { label: t("chat.forget_talk"), icon: icon("trash", 18), action: () => this.#forgetTalk(uin) },
+      uin !== SYSTEM && {
+        label: t("chat.profile"),
+        icon: icon("person", 18),
+        action: () => this.profile(uin),
+      },
+      uin !== SYSTEM &&
+        !this.messenger.roster.has(uin) && {
+          label: t("friends.add"),
+          icon: icon("add", 18),
+          action: () => this.addFriend(uin),
+        },
+      {
+        label: t("chat.forget_talk"),
+        icon: icon("trash", 18),
+        action: () => this.#forgetTalk(uin),
+      },
     ];
     openMenu(anchor, items.filter(Boolean), t(this.handset ? "phone.options" : "chat.more"));
   }
@@ -294,8 +277,8 @@ class Chat {
     this.wire.show(isOpen);
     this.element.classList.toggle("has-wire", isOpen);
     choose("wire", isOpen);
-    this.#drawTop();
-    if (!isOpen) this.top.querySelector("[data-part=wire]")?.focus();
+    this.own.redraw();
+    if (!isOpen) this.own.focus("wire");
   }
 
   async signOut({ forget = false } = {}) {
@@ -320,19 +303,11 @@ class Chat {
     location.reload();
   }
 
-  async #try(work) {
-    try {
-      await work();
-    } catch (error) {
-      toast(whyNot(error));
-    }
-  }
-
   #notice({ uin, text, kind }) {
     const name = this.talks.name(uin);
     const words = t(`friends.told_${kind}`, { name });
-    const offer = kind === "accepted"
-      ? { label: t("friends.write"), action: () => this.go(uin) } : null;
+    const offer =
+      kind === "accepted" ? { label: t("friends.write"), action: () => this.go(uin) } : null;
     toast(text && kind === "refused" ? `${words} ${text.slice(0, 200)}` : words, offer);
   }
 

@@ -12,7 +12,9 @@ const DRAFTS = "kqq.drafts";
 
 /** The field, its button, and what was begun and not sent in each conversation. */
 export class Composer {
-  /** @param {{send: (text: string) => boolean, leave: () => any, scroll: (by: number) => any}} does */
+  /**
+   * @param {{send: (text: string) => boolean, leave: () => any, scroll: (by: number) => any}} does
+   */
   constructor(does) {
     this.does = does;
     this.peer = null;
@@ -83,10 +85,7 @@ export class Composer {
     field.style.setProperty("height", `${field.scrollHeight + 2}px`);
     const length = field.value.length > WARN ? signs(field.value) : 0;
     this.count.classList.toggle("wrong", length > LONGEST);
-    fill(
-      this.count,
-      length > WARN ? t("chat.signs_left", { count: LONGEST - length }) : null,
-    );
+    fill(this.count, length > WARN ? t("chat.signs_left", { count: LONGEST - length }) : null);
     this.button.disabled = !field.value.trim() || length > LONGEST;
   }
 

@@ -87,7 +87,8 @@ export class Conversation {
   /** Note what is in view as seen. */
   see() {
     const { current } = this.talks;
-    if (current !== null && this.log.peer === current && this.talks.isSeen) this.talks.read(current);
+    if (current !== null && this.log.peer === current && this.talks.isSeen)
+      this.talks.read(current);
   }
 
   /** Draw all, such as in another language. */
@@ -141,8 +142,10 @@ export class Conversation {
     this.element.setAttribute("aria-label", t("chat.conversation_with", { name }));
     this.#drawSilence(row);
     const { does } = this;
-    const back = iconButton("back", t("chat.back"), does.back, { class: "button icon back",
-      "data-part": "back" });
+    const back = iconButton("back", t("chat.back"), does.back, {
+      class: "button icon back",
+      "data-part": "back",
+    });
     if (others) back.append(h("span", { class: "badge" }, others > 99 ? "99+" : others));
     fill(
       this.head,
@@ -151,8 +154,13 @@ export class Conversation {
         uin === SYSTEM ? "div" : "button",
         uin === SYSTEM
           ? { class: "who" }
-          : { type: "button", class: "who", title: t("chat.profile"), "data-part": "who",
-            onclick: () => does.profile(uin) },
+          : {
+              type: "button",
+              class: "who",
+              title: t("chat.profile"),
+              "data-part": "who",
+              onclick: () => does.profile(uin),
+            },
         portrait(row),
         h(
           "span",
@@ -162,8 +170,10 @@ export class Conversation {
         ),
       ),
       iconButton("search", t("chat.find_here"), does.find, { "data-part": "find" }),
-      iconButton("more", t("chat.more"), (event) => does.menu(event.currentTarget),
-        { "aria-haspopup": "menu", "data-part": "more" }),
+      iconButton("more", t("chat.more"), (event) => does.menu(event.currentTarget), {
+        "aria-haspopup": "menu",
+        "data-part": "more",
+      }),
     );
     if (focused) this.head.querySelector(`[data-part="${focused}"]`)?.focus();
   }
@@ -187,9 +197,14 @@ export class Conversation {
       h("div", { class: "drawing-box" }, icon("phone", 72)),
       h("h2", {}, t("chat.choose")),
       h("p", { class: "muted" }, t("chat.choose_words")),
-      h("dl", { class: "keys small-text" }, key("Ctrl K", t("chat.key_find")),
-        key("Alt ↑ ↓", t("chat.key_beside")), key("F2", t("chat.key_wire")),
-        key("F1", t("chat.key_keys"))),
+      h(
+        "dl",
+        { class: "keys small-text" },
+        key("Ctrl K", t("chat.key_find")),
+        key("Alt ↑ ↓", t("chat.key_beside")),
+        key("F2", t("chat.key_wire")),
+        key("F1", t("chat.key_keys")),
+      ),
     );
   }
 }

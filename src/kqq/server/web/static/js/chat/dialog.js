@@ -124,15 +124,25 @@ export function ask({ title, words, yes, danger = false, more }) {
  * @param {(event: Event) => any} action
  */
 export function button(text, action, kind = "", attributes = {}) {
-  return h("button", { type: "button", class: `button ${kind}`, onclick: action, ...attributes }, text);
+  return h(
+    "button",
+    { type: "button", class: `button ${kind}`, onclick: action, ...attributes },
+    text,
+  );
 }
 
 /** A button that is a drawing; `name` says what it does. */
 export function iconButton(drawing, name, action, attributes = {}) {
   return h(
     "button",
-    { type: "button", class: "button icon", "aria-label": name, title: name, onclick: action,
-      ...attributes },
+    {
+      type: "button",
+      class: "button icon",
+      "aria-label": name,
+      title: name,
+      onclick: action,
+      ...attributes,
+    },
     icon(drawing),
   );
 }
@@ -171,7 +181,8 @@ export function openMenu(anchor, items, label) {
   menu.addEventListener("toggle", (event) => {
     anchor.setAttribute("aria-expanded", String(event.newState === "open"));
     if (event.newState === "open") return;
-    const hadFocus = menu.contains(document.activeElement) || document.activeElement === document.body;
+    const hadFocus =
+      menu.contains(document.activeElement) || document.activeElement === document.body;
     menu.remove();
     if (hadFocus) anchor.focus();
   });
@@ -260,7 +271,10 @@ export function toast(text, offer = null) {
       element.remove();
       offer.action();
     };
-    append(element, h("button", { type: "button", class: "button small", onclick: act }, offer.label));
+    append(
+      element,
+      h("button", { type: "button", class: "button small", onclick: act }, offer.label),
+    );
   }
   fill(toasts, [...toasts.children].slice(-2), element);
   setTimeout(() => element.remove(), offer ? 12_000 : 5_000);

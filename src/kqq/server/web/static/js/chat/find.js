@@ -40,7 +40,12 @@ export function openFind(talks, { peer = null, open }) {
     onkeydown: pressed,
   });
   const only = h("input", { type: "checkbox", checked: peer !== null, onchange: seek });
-  const found = h("ul", { class: "list found", id: "found", role: "listbox", "aria-label": t("find.found") });
+  const found = h("ul", {
+    class: "list found",
+    id: "found",
+    role: "listbox",
+    "aria-label": t("find.found"),
+  });
   const told = h("p", { class: "muted small-text", role: "status" });
   const dialog = openDialog({
     title: t("find.title"),
@@ -106,7 +111,9 @@ function friendsWith(talks, words) {
   const wanted = words.toLocaleLowerCase();
   return talks
     .rows()
-    .filter((row) => nameOf(row).toLocaleLowerCase().includes(wanted) || String(row.uin).includes(wanted))
+    .filter(
+      (row) => nameOf(row).toLocaleLowerCase().includes(wanted) || String(row.uin).includes(wanted),
+    )
     .slice(0, MOST_FRIENDS);
 }
 
@@ -137,8 +144,11 @@ function messageOption(talks, message, words, action) {
         "span",
         { class: "line" },
         h("bdi", { class: "name cut" }, who),
-        h("time", { datetime: new Date(message.at).toISOString() },
-          `${dayWords(message.at)} ${clock(message.at)}`),
+        h(
+          "time",
+          { datetime: new Date(message.at).toISOString() },
+          `${dayWords(message.at)} ${clock(message.at)}`,
+        ),
       ),
       h("bdi", { class: "passage small-text" }, marked(message.text, words)),
     ),

@@ -79,8 +79,10 @@ export function addFriend(talks, { uin = null, open }) {
       const outcome = await messenger.addFriend(wanted, words.value.trim());
       dialog.close();
       const name = talks.name(wanted);
-      toast(t(`friends.${outcome}`, { name }),
-        outcome === "added" ? { label: t("friends.write"), action: () => open(wanted) } : null);
+      toast(
+        t(`friends.${outcome}`, { name }),
+        outcome === "added" ? { label: t("friends.write"), action: () => open(wanted) } : null,
+      );
     });
   }
 
@@ -107,8 +109,16 @@ export function addFriend(talks, { uin = null, open }) {
 /** People by age, sex and province; `choose` gets one of them. */
 function search(talks, choose) {
   const age = h("input", { inputmode: "numeric", maxlength: 3, autocomplete: "off" });
-  const sexes = [["", "any"], ["0", "male"], ["1", "female"]];
-  const sex = h("select", {}, sexes.map(([value, name]) => h("option", { value }, t(`friends.${name}`))));
+  const sexes = [
+    ["", "any"],
+    ["0", "male"],
+    ["1", "female"],
+  ];
+  const sex = h(
+    "select",
+    {},
+    sexes.map(([value, name]) => h("option", { value }, t(`friends.${name}`))),
+  );
   const province = h("input", { maxlength: 40, autocomplete: "off" });
   const told = h("p", { class: "wrong", role: "alert" });
   const found = h("ul", { class: "list" });
@@ -127,18 +137,33 @@ function search(talks, choose) {
   }
 
   const foundRow = (person) =>
-    h("li", {},
-      h("button", { type: "button", class: "row", onclick: () => choose(person) },
+    h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", class: "row", onclick: () => choose(person) },
         portrait({ status: "offline", ...person }),
-        h("span", { class: "lines" }, named(person, { class: "name cut" }),
-          h("span", { class: "muted small-text" }, person.uin))));
+        h(
+          "span",
+          { class: "lines" },
+          named(person, { class: "name cut" }),
+          h("span", { class: "muted small-text" }, person.uin),
+        ),
+      ),
+    );
 
   return h(
     "details",
     { class: "more-ways" },
     h("summary", {}, t("friends.search")),
-    h("div", { class: "search-fields" }, field(t("friends.age"), age), field(t("friends.sex"), sex),
-      field(t("friends.province"), province)),
+    h(
+      "div",
+      { class: "search-fields" },
+      field(t("friends.age"), age),
+      field(t("friends.sex"), sex),
+      field(t("friends.province"), province),
+    ),
     button(t("friends.search_button"), seek),
     told,
     found,
@@ -163,8 +188,10 @@ export function answerRequest(talks, request, open) {
     doing(told, async () => {
       await messenger.acceptFriend(request.uin);
       dialog.close();
-      toast(t("friends.accepted", { name }),
-        { label: t("friends.write"), action: () => open(request.uin) });
+      toast(t("friends.accepted", { name }), {
+        label: t("friends.write"),
+        action: () => open(request.uin),
+      });
     });
   }
 
@@ -186,9 +213,17 @@ export function answerRequest(talks, request, open) {
     title: t("friends.request"),
     onsubmit: refuse,
     body: [
-      h("div", { class: "card-head" }, portrait({ face: 0, status: "offline", ...request }),
-        h("div", { class: "lines" }, h("strong", {}, named(request)),
-          h("span", { class: "muted small-text" }, request.uin))),
+      h(
+        "div",
+        { class: "card-head" },
+        portrait({ face: 0, status: "offline", ...request }),
+        h(
+          "div",
+          { class: "lines" },
+          h("strong", {}, named(request)),
+          h("span", { class: "muted small-text" }, request.uin),
+        ),
+      ),
       h("p", {}, t("friends.wants", { name })),
       request.words && h("blockquote", { class: "note", dir: "auto" }, request.words),
       whyField,

@@ -26,7 +26,11 @@ export class Handset {
     this.keypad = new Keypad();
     this.at = null; // the element of the screen that has the keys
     this.isDue = false;
-    const parts = handsetElement((key) => this.press(key), (key) => this.#hold(key), HELD);
+    const parts = handsetElement(
+      (key) => this.press(key),
+      (key) => this.#hold(key),
+      HELD,
+    );
     Object.assign(this, parts);
     this.place.append(chat.app);
     setScreen(this.place);
@@ -84,13 +88,20 @@ export class Handset {
 
   redraw() {
     const { left, right, ok } = this.#soft();
-    fill(this.labels, h("span", {}, left.label), h("span", { class: "middle" }, ok),
-      h("span", {}, right.label));
+    fill(
+      this.labels,
+      h("span", {}, left.label),
+      h("span", { class: "middle" }, ok),
+      h("span", {}, right.label),
+    );
     this.element.setAttribute("aria-label", t("phone.label"));
-    const names = { left: t("phone.left", { label: left.label }),
-      right: t("phone.right", { label: right.label }) };
+    const names = {
+      left: t("phone.left", { label: left.label }),
+      right: t("phone.right", { label: right.label }),
+    };
     for (const [key, button] of this.keys) {
-      const name = names[key] ?? (/^[\d*#]$/u.test(key) ? t("phone.key", { key }) : t(`phone.${key}`));
+      const name =
+        names[key] ?? (/^[\d*#]$/u.test(key) ? t("phone.key", { key }) : t(`phone.${key}`));
       button.setAttribute("aria-label", name);
     }
     const { messenger, talks } = this.chat;
@@ -139,14 +150,18 @@ export class Handset {
 
   #rosterMenu() {
     const { chat } = this;
-    openMenu(this.labels, [
-      { label: t("friends.add"), action: () => chat.addFriend() },
-      { label: t("chat.find"), action: () => chat.find() },
-      { label: t("phone.status"), action: () => chat.statusMenu() },
-      { label: t("phone.wire"), action: () => chat.showWire() },
-      { label: t("settings.title"), action: () => chat.settings() },
-      { label: t("settings.account"), href: "/account" },
-    ], t("phone.options"));
+    openMenu(
+      this.labels,
+      [
+        { label: t("friends.add"), action: () => chat.addFriend() },
+        { label: t("chat.find"), action: () => chat.find() },
+        { label: t("phone.status"), action: () => chat.own.statusMenu() },
+        { label: t("phone.wire"), action: () => chat.showWire() },
+        { label: t("settings.title"), action: () => chat.settings() },
+        { label: t("settings.account"), href: "/account" },
+      ],
+      t("phone.options"),
+    );
   }
 
   #talkMenu() {
@@ -293,7 +308,8 @@ export class Handset {
 
   /** The field that keys of the keypad write to, null if there is none. */
   #text() {
-    if (this.#isTalking()) return this.chat.conversation.composer.element.hidden ? null : this.field;
+    if (this.#isTalking())
+      return this.chat.conversation.composer.element.hidden ? null : this.field;
     const isIn = this.at?.isConnected && this.#scope().contains(this.at);
     return isIn && this.at.matches(TEXTS) ? this.at : null;
   }
@@ -319,7 +335,9 @@ export class Handset {
 
 /** Tell an element of a key as if it came from a keyboard; return whether it was for something. */
 function sayKey(element, key) {
-  return !element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  return !element.dispatchEvent(
+    new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }),
+  );
 }
 
 /** Choose what comes next in a choice. */

@@ -53,5 +53,8 @@ function headless(line) {
 export function isWanted(said, { words, way }) {
   if (way && said.way !== way) return false;
   const text = said.line.toLowerCase();
-  return words.toLowerCase().split(/\s+/u).every((word) => text.includes(word));
+  return words
+    .toLowerCase()
+    .split(/\s+/u)
+    .every((word) => text.includes(word));
 }

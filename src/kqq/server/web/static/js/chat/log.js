@@ -9,7 +9,7 @@ import { messageElement } from "./message.js";
 const PAGE = 50;
 /** Messages that are read at once to get to one far up. */
 const LEAP = 400;
-/** Pixels from the top at which older messages are fetched, and from the end that count as there. */
+/** Pixels from the top where older messages are fetched, and from the end that count as there. */
 const NEAR_TOP = 600;
 const NEAR_END = 60;
 const SAME_BREATH = 5 * 60_000;
@@ -233,7 +233,7 @@ export class Log {
 
 function firstNew(messages, unread) {
   const theirs = messages.filter(({ own }) => !own);
-  return unread ? (theirs.at(-unread) ?? theirs[0])?.id ?? null : null;
+  return unread ? ((theirs.at(-unread) ?? theirs[0])?.id ?? null) : null;
 }
 
 function dayOf(at) {

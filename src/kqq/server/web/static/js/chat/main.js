@@ -109,8 +109,11 @@ function showTrouble(error) {
       { class: "card one-thing" },
       h("h1", {}, t("chat.no_server")),
       h("p", {}, error.code === "offline" ? t("chat.no_server_words") : error.why || error.code),
-      h("button", { type: "button", class: "button primary", onclick: () => location.reload() },
-        t("chat.try_again")),
+      h(
+        "button",
+        { type: "button", class: "button primary", onclick: () => location.reload() },
+        t("chat.try_again"),
+      ),
     ),
   ]);
 }

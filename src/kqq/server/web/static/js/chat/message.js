@@ -44,8 +44,11 @@ export function messageElement(message, sender, does) {
 /** Which state a message of one's own is in, as a drawing with a name. */
 function mark(state) {
   const name = t(`chat.state_${state}`);
-  return h("span", { class: `mark ${state}`, role: "img", "aria-label": name, title: name },
-    icon(MARKS[state], 14));
+  return h(
+    "span",
+    { class: `mark ${state}`, role: "img", "aria-label": name, title: name },
+    icon(MARKS[state], 14),
+  );
 }
 
 function trouble({ own, state, why, id }, { resend, discard }) {

@@ -9,9 +9,15 @@ export const SYSTEM = 10000;
 
 const LONGEST_NAME = 64;
 /** Signs that turn, join or hide others, and controls; emoji need the joiner and the selector. */
-const UNSEEN =
-  /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb]/gu;
-const ALONE = /[\s\u200d\ufe0e\ufe0f\p{M}]/gu;
+const UNSEEN = new RegExp(
+  [
+    "[\\p{Cc}\\p{Cs}\\p{Co}\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f",
+    "\\u200b\\u200c\\u200e\\u200f\\u202a-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ufeff\\uffa0",
+    "\\ufff9-\\ufffb]",
+  ].join(""),
+  "gu",
+);
+const ALONE = /[\s\u200d\ufe0e\ufe0f\p{M}\u{e0000}-\u{e0fff}]/gu;
 /** More marks on one sign than any language puts there. */
 const PILES = /(\p{M}{4})\p{M}+/gu;
 

@@ -2,8 +2,20 @@
 
 import { fill, h } from "../common/dom.js";
 
-const LETTERS = { 2: "abc", 3: "def", 4: "ghi", 5: "jkl", 6: "mno", 7: "pqrs", 8: "tuv", 9: "wxyz",
-  0: "␣", 1: ".,?", "*": "+", "#": "Aa" };
+const LETTERS = {
+  2: "abc",
+  3: "def",
+  4: "ghi",
+  5: "jkl",
+  6: "mno",
+  7: "pqrs",
+  8: "tuv",
+  9: "wxyz",
+  0: "␣",
+  1: ".,?",
+  "*": "+",
+  "#": "Aa",
+};
 const ROWS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 
 /**
@@ -53,9 +65,7 @@ export function handsetElement(press, hold, held) {
       h(
         "div",
         { class: "numbers" },
-        ROWS.map((name) =>
-          key(name, "number", h("b", {}, name), h("small", {}, LETTERS[name])),
-        ),
+        ROWS.map((name) => key(name, "number", h("b", {}, name), h("small", {}, LETTERS[name]))),
       ),
     ),
   );
@@ -97,22 +107,36 @@ function keyElement(name, kind, children, press, hold, held) {
 }
 
 function arrow(d) {
-  return h("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
-    h("path", { d, fill: "none", stroke: "currentColor", "stroke-width": 2.2 }));
+  return h(
+    "svg",
+    { viewBox: "0 0 16 16", "aria-hidden": "true" },
+    h("path", { d, fill: "none", stroke: "currentColor", "stroke-width": 2.2 }),
+  );
 }
 
 function receiver(isDown) {
   const turn = isDown ? "rotate(135 12 12)" : "";
-  const d = "M5 4c3-2 4 1 5 3 0 1-1 2-1.5 2.5 1 2.5 3 4.5 5 5.500l2-1.500c2 0 5 2 3.5 4.500C14 22 2 12 5 4z";
-  return h("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" },
-    h("path", { d, fill: "currentColor", transform: turn }));
+  const d =
+    "M5 4c3-2 4 1 5 3 0 1-1 2-1.5 2.5 1 2.5 3 4.5 5 5.5" + "l2-1.5c2 0 5 2 3.5 4.5C14 22 2 12 5 4z";
+  return h(
+    "svg",
+    { viewBox: "0 0 24 24", "aria-hidden": "true" },
+    h("path", { d, fill: "currentColor", transform: turn }),
+  );
 }
 
-/** Draw the line at the top of the screen: field strength, letters, how one writes, time, battery. */
+/** Draw the top of the screen: field strength, letters, how one writes, time, battery. */
 function drawTop(top, { isOnline, unread, mode, time }) {
   const bars = [3, 5, 7, 9].map((height, at) =>
-    h("rect", { x: at * 4, y: 10 - height, width: 3, height, fill: "currentColor",
-      opacity: isOnline ? 1 : 0.25 }));
+    h("rect", {
+      x: at * 4,
+      y: 10 - height,
+      width: 3,
+      height,
+      fill: "currentColor",
+      opacity: isOnline ? 1 : 0.25,
+    }),
+  );
   const letter = [
     h("rect", { x: 0.5, y: 1.5, width: 12, height: 8, fill: "none", stroke: "currentColor" }),
     h("path", { d: "M1 2l5.5 4.5L12 2", fill: "none", stroke: "currentColor" }),

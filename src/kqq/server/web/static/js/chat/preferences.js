@@ -54,7 +54,8 @@ export function lastOne() {
 /** Remember who is signed in; null forgets. */
 export function rememberOne(me) {
   try {
-    if (me) localStorage.setItem(WHO, JSON.stringify({ uin: me.uin, nick: me.nick, face: me.face }));
+    if (me)
+      localStorage.setItem(WHO, JSON.stringify({ uin: me.uin, nick: me.nick, face: me.face }));
     else localStorage.removeItem(WHO);
   } catch {
     // Then the page needs the server each time.

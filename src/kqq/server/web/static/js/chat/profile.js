@@ -36,7 +36,10 @@ export function openProfile(talks, uin, open) {
     const profile = await talks.messenger.info(uin);
     talks.meet(profile);
     const known = Object.entries(profile).filter(([name, value]) => !UNKNOWN.has(name) && value);
-    fill(entries, known.map(([name, value]) => entry(name, String(value))));
+    fill(
+      entries,
+      known.map(([name, value]) => entry(name, String(value))),
+    );
     fill(told, known.length ? null : t("card.says_nothing"));
   }
 
@@ -55,14 +58,27 @@ export function openProfile(talks, uin, open) {
     title: t("card.title"),
     kind: "profile-card",
     body: [
-      h("div", { class: "card-head" },
+      h(
+        "div",
+        { class: "card-head" },
         face(row.face, row.nick),
-        h("div", { class: "lines" },
+        h(
+          "div",
+          { class: "lines" },
           h("strong", { class: "name" }, named(row)),
-          h("span", { class: "muted" }, row.isFriend ? statusWords(row.status) : t("chat.no_friend")),
-          h("span", { class: "line-up" },
+          h(
+            "span",
+            { class: "muted" },
+            row.isFriend ? statusWords(row.status) : t("chat.no_friend"),
+          ),
+          h(
+            "span",
+            { class: "line-up" },
             h("span", { class: "mono" }, uin),
-            button(t("chat.copy"), () => copyNumber(uin), "small quiet")))),
+            button(t("chat.copy"), () => copyNumber(uin), "small quiet"),
+          ),
+        ),
+      ),
       told,
       entries,
     ],
@@ -70,13 +86,17 @@ export function openProfile(talks, uin, open) {
       row.isFriend
         ? button(t("card.remove"), doing(remove), "danger")
         : button(t("friends.add"), () => {
+            dialog.close();
+            addFriend(talks, { uin, open });
+          }),
+      button(
+        t("card.write"),
+        () => {
           dialog.close();
-          addFriend(talks, { uin, open });
-        }),
-      button(t("card.write"), () => {
-        dialog.close();
-        open(uin);
-      }, "primary"),
+          open(uin);
+        },
+        "primary",
+      ),
     ],
   });
   dialog.querySelector("footer .primary").focus();

@@ -83,7 +83,8 @@ export class Roster {
   focus(uin = null) {
     if (uin !== null && this.items.has(uin)) this.focused = uin;
     const link = this.#link(this.focused);
-    for (const item of this.items.values()) item.firstChild.tabIndex = item.firstChild === link ? 0 : -1;
+    for (const item of this.items.values())
+      item.firstChild.tabIndex = item.firstChild === link ? 0 : -1;
     link?.focus();
     return Boolean(link);
   }
@@ -104,7 +105,9 @@ export class Roster {
     const all = [...this.list.children].map((item) => item.firstChild);
     const place = all.indexOf(document.activeElement);
     if (place < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
-    const next = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: all.length - 1 }[event.key];
+    const next = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: all.length - 1 }[
+      event.key
+    ];
     if (next === undefined) return;
     event.preventDefault();
     const link = all[Math.min(Math.max(next, 0), all.length - 1)];
@@ -117,8 +120,15 @@ export class Roster {
     const isCurrent = row.uin === this.talks.current;
     const { last } = row;
     const drawn = JSON.stringify([
-      row.nick, row.face, row.status, row.unread, isCurrent, row.isFriend,
-      last?.id, last?.state, last && dayWords(last.at),
+      row.nick,
+      row.face,
+      row.status,
+      row.unread,
+      isCurrent,
+      row.isFriend,
+      last?.id,
+      last?.state,
+      last && dayWords(last.at),
     ]);
     if (item.dataset.drawn === drawn) return item;
     item.dataset.drawn = drawn;
@@ -155,7 +165,8 @@ export class Roster {
         "span",
         { class: "line" },
         named(row, { class: "name cut" }),
-        row.uin !== SYSTEM && h("span", { class: "visually-hidden" }, `, ${statusWords(row.status)}`),
+        row.uin !== SYSTEM &&
+          h("span", { class: "visually-hidden" }, `, ${statusWords(row.status)}`),
         last && h("time", { datetime: new Date(last.at).toISOString() }, when(last.at)),
       ),
       h(

@@ -20,38 +20,69 @@ export function openSettings(talks, does) {
     title: t("settings.title"),
     kind: "settings",
     body: [
-      h("div", { class: "pair" },
-        field(t("settings.language"), languageChoice(() => {
+      h(
+        "div",
+        { class: "pair" },
+        field(
+          t("settings.language"),
+          languageChoice(() => {
+            dialog.close();
+            openSettings(talks, does);
+          }),
+        ),
+        field(t("settings.theme"), choice(["auto", "light", "dark"], "theme", theme(), setTheme)),
+      ),
+      field(
+        t("settings.skin"),
+        choice(["modern", "handset"], "skin", preference("skin"), (skin) => {
           dialog.close();
-          openSettings(talks, does);
-        })),
-        field(t("settings.theme"), choice(["auto", "light", "dark"], "theme", theme(), setTheme))),
-      field(t("settings.skin"), choice(["modern", "handset"], "skin", preference("skin"), (skin) => {
-        dialog.close();
-        choose("skin", skin);
-      })),
+          choose("skin", skin);
+        }),
+      ),
       h("h3", {}, t("settings.telling")),
       soundSwitch(),
       notices(),
       h("h3", {}, t("settings.history")),
       h("p", { class: "hint" }, t("settings.history_words")),
-      h("div", { class: "line-up" },
+      h(
+        "div",
+        { class: "line-up" },
         button(t("settings.export"), () => exportHistory(talks), "small"),
-        button(t("settings.forget"), () => forget(does, () => dialog.close()), "small danger")),
+        button(t("settings.forget"), () => forget(does, () => dialog.close()), "small danger"),
+      ),
       h("h3", {}, t("settings.further")),
-      h("ul", { class: "list links" },
+      h(
+        "ul",
+        { class: "list links" },
         h("li", {}, h("a", { class: "row", href: "/account" }, t("settings.account"))),
         me.role && h("li", {}, h("a", { class: "row", href: "/operator" }, t("settings.operator"))),
-        h("li", {}, h("button", { type: "button", class: "row", onclick: () => {
-          dialog.close();
-          does.keys();
-        } }, t("keys.title")))),
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            {
+              type: "button",
+              class: "row",
+              onclick: () => {
+                dialog.close();
+                does.keys();
+              },
+            },
+            t("keys.title"),
+          ),
+        ),
+      ),
     ],
     footer: [
-      button(t("settings.sign_out"), () => {
-        dialog.close();
-        signOut(does);
-      }, "danger"),
+      button(
+        t("settings.sign_out"),
+        () => {
+          dialog.close();
+          signOut(does);
+        },
+        "danger",
+      ),
       button(t("chat.done"), () => dialog.close(), "primary"),
     ],
   });
@@ -63,7 +94,8 @@ function languageChoice(again) {
     "select",
     { class: "input", autofocus: true },
     Object.entries(names).map(([value, name]) =>
-      h("option", { value, selected: value === language(), lang: value }, name)),
+      h("option", { value, selected: value === language(), lang: value }, name),
+    ),
   );
   select.addEventListener("change", () => {
     setLanguage(select.value);
@@ -77,7 +109,8 @@ function choice(values, name, current, chosen) {
     "select",
     { class: "input" },
     values.map((value) =>
-      h("option", { value, selected: value === current }, t(`settings.${name}_${value}`))),
+      h("option", { value, selected: value === current }, t(`settings.${name}_${value}`)),
+    ),
   );
   select.addEventListener("change", () => chosen(select.value));
   return select;
@@ -105,10 +138,14 @@ function notices() {
   }
   const place = h("div", { class: "line-up" });
   place.append(
-    button(t("settings.want_notices"), async () => {
-      await wantNotices();
-      place.replaceWith(notices());
-    }, "small"),
+    button(
+      t("settings.want_notices"),
+      async () => {
+        await wantNotices();
+        place.replaceWith(notices());
+      },
+      "small",
+    ),
   );
   return place;
 }
@@ -168,7 +205,11 @@ export function openKeys() {
       "dl",
       { class: "keys" },
       KEYS.map(([keys, name]) => [
-        h("dt", {}, keys.split("  ").map((one) => [h("kbd", {}, one), " "])),
+        h(
+          "dt",
+          {},
+          keys.split("  ").map((one) => [h("kbd", {}, one), " "]),
+        ),
         h("dd", {}, t(`chat.key_${name}`)),
       ]),
     ),

@@ -235,7 +235,8 @@ export class Wire {
         button(t("wire.copy"), () => this.#copy(line), "small"),
       ),
       told.words && h("p", { class: "muted small-text", lang: "en" }, told.words),
-      told.wrong.length > 0 && h("p", { class: "wrong" }, t("wire.wrong", { keys: told.wrong.join(", ") })),
+      told.wrong.length > 0 &&
+        h("p", { class: "wrong" }, t("wire.wrong", { keys: told.wrong.join(", ") })),
       h("p", { class: "mono raw", dir: "ltr" }, shortened(line)),
       this.#fields(told.fields),
     );

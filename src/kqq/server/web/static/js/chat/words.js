@@ -158,12 +158,13 @@ export const chatWords = {
     "settings.no_notices": "Notices need a page over HTTPS, or a browser that has them.",
     "settings.notices_denied": "Notices are forbidden in the browser's own settings for this page.",
     "settings.history": "What was said",
-    "settings.history_words": "It is kept in this browser only. The server keeps nothing that arrived.",
+    "settings.history_words":
+      "It is kept in this browser only. The server keeps nothing that arrived.",
     "settings.export": "Save as a file",
     "settings.forget": "Forget all",
     "settings.forget_words":
-      "All conversations are deleted from this browser, also what waits to be sent. "
-      + "There is no way back.",
+      "All conversations are deleted from this browser, also what waits to be sent. " +
+      "There is no way back.",
     "settings.forget_yes": "Delete",
     "settings.forgotten": "All was forgotten.",
     "settings.further": "Further",
