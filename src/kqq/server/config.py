@@ -156,8 +156,8 @@ class Config:
     """The private key of the certificate, as PEM, without a password."""
 
     redirector: tuple[Listen, ...] = setting((), live=False)
-    """Doors for phones besides `listen` that send them on: a sign-in of version 1.3 is answered with
-    the address of the first door in `listen` (GAE)."""
+    """Doors for phones besides `listen` that send them on: a sign-in of version 1.3 is answered
+    with the address of the first door in `listen` (GAE)."""
 
     metrics: MetricsAddress | None = setting(None, live=False)
     """Where Prometheus finds figures, such as `http://127.0.0.1:9100`; empty is nowhere.
