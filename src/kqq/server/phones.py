@@ -23,7 +23,7 @@ from kqq.protocol import LoginReply as SignInReply
 from kqq.server import shortcut
 from kqq.server.clock import Timer
 from kqq.server.dispatch import Budget, dispatch, refused, slow_down
-from kqq.server.handlers import After, Context, Peer, Services, Taken, push
+from kqq.server.handlers import SIGNED_OUT, After, Context, Peer, Services, Taken, push
 from kqq.server.journal import Attempt, Step
 from kqq.server.logs import event
 from kqq.server.outgoing import Outgoing
@@ -77,6 +77,7 @@ class Phone:
         "_metrics",
         "_nonsense",
         "_outgoing",
+        "_over",
         "_pumping",
         "_replies",
         "_rounds",
@@ -120,6 +121,7 @@ class Phone:
         self._greeted: Session | None = None  # pushes begin after its sign-in was answered
         self._statuses = 0  # pushed so far
         self._looking = False  # whether messages have arrived, later
+        self._over: Callable[[], None] | None = None
 
     # --- what asyncio calls
 
@@ -208,9 +210,13 @@ class Phone:
 
     # --- what the session and the server call
 
-    def vouch_for(self, whom: Callable[[], int | None]) -> None:
-        """Ask for no password here: `whom` says who it is, None once nobody is any more."""
+    def vouch_for(self, whom: Callable[[], int | None], over: Callable[[], None]) -> None:
+        """Ask for no password here: `whom` says who it is, None once nobody is any more.
+
+        `over` is called when a session is ended here that the client did not end itself.
+        """
         self._context.vouched = whom
+        self._over = over
 
     def wake(self) -> None:
         """Look for pushes soon."""
@@ -238,6 +244,8 @@ class Phone:
                 self._outgoing.disown()
                 if not self._outgoing:
                     self._emptied()
+                if self._over is not None and reason != SIGNED_OUT:
+                    self._rounds.soon(self._over)
 
     # --- reading and answering
 

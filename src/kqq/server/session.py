@@ -68,13 +68,15 @@ class Unconfirmed:
     `arrived` has, oldest first, the id of the last message of what arrived together, and when it
     counts as delivered; it has no more entries than the inbox has messages. `confirmed` is the last
     id that counts as delivered already. There is a timer while anything waits. `is_used` says that
-    the client has confirmed something.
+    the client has confirmed something. With `for_good` nothing counts as delivered by itself: a
+    browser may be frozen for hours with its connection open, and is ended then.
     """
 
     arrived: deque[tuple[float, int]] = field(default_factory=deque)
     confirmed: int = 0
     timer: Timer | None = None
     is_used: bool = False
+    for_good: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -177,13 +179,14 @@ class Sessions:
         peer: str = "",
         attempt: Attempt | None = None,
         confirms: bool = False,
+        for_good: bool = False,
     ) -> Session:
         """Sign somebody in; an older session of the same account ends.
 
         Where it is the same connection, or over HTTP the same place, that signs in again (SET_MQQ
         does before each command), the new session goes on where the older one was. Over HTTP what
         the last answer brought can be had again from another place, too. `confirms` says that the
-        client will confirm what it is pushed.
+        client will confirm what it is pushed, `for_good` that nothing else counts.
         """
         older, now = self._of.get(uin), self._clock.now()
         goes_on = older is not None and older.is_of(wake, place)
@@ -194,7 +197,7 @@ class Sessions:
         self._presence.set(uin, status)  # first, since it may fail, and nothing is changed then
         self._of[uin] = session
         if confirms:
-            session.unconfirmed = Unconfirmed()
+            session.unconfirmed = Unconfirmed(for_good=for_good)
         if place is not None:
             self._await_expiry(session)
             if older is not None:
@@ -310,7 +313,7 @@ class Sessions:
         unconfirmed = session.unconfirmed
         if unconfirmed is None:
             self.delivered(session, last)
-        elif last > unconfirmed.confirmed:
+        elif last > unconfirmed.confirmed and not unconfirmed.for_good:
             patience = PATIENT_TIME if unconfirmed.is_used else CONFIRM_TIME
             unconfirmed.arrived.append((self._clock.now() + patience, last))
             if unconfirmed.timer is None:

@@ -9,7 +9,7 @@ import pytest
 
 from browsing import WEB, Browser, Lines
 from kqq.server.phones import Phone
-from kqq.server.web.chat import LONGEST_FRAME, NOT_A_LINE, SIGNED_OUT
+from kqq.server.web.chat import LONGEST_FRAME, NOT_A_LINE, SIGNED_IN_ELSEWHERE, SIGNED_OUT
 from stage import JULIET, PARIS, ROMEO, WAIT, Stage, request
 
 
@@ -98,14 +98,51 @@ async def test_signing_the_browser_out_ends_its_lines(stage: Stage, romeo: Brows
     assert stage.server._services.sessions.of(ROMEO) is None
 
 
+async def test_who_signs_in_elsewhere_ends_the_lines(stage: Stage, romeo: Browser) -> None:
+    """At once, and by a code of its own; so does an operator, but not who signs out."""
+    lines = await romeo.talk()
+    await lines.sign_in(ROMEO)
+    phone = await stage.sign_in(ROMEO)
+    assert await closed(lines) == SIGNED_IN_ELSEWHERE
+    again = await romeo.talk()
+    await again.sign_in(ROMEO)
+    assert "&RES=20" in await phone.ask(request("Query_Stat2", ROMEO))
+    stage.server._services.sessions.kick(ROMEO, "kicked by the operator")
+    assert await closed(again) == SIGNED_IN_ELSEWHERE
+    third = await romeo.talk()
+    await third.sign_in(ROMEO)
+    await third.sign_in(ROMEO)
+    assert "CMD=LOGOUT" in await third.ask(request("Logout", ROMEO))
+    assert "&RES=0&RS=0&" in await third.sign_in(ROMEO)
+
+
+async def test_what_a_frozen_page_was_sent_is_kept(stage: Stage, romeo: Browser) -> None:
+    """However long it says nothing: only what it confirms is delivered."""
+    juliet = await stage.sign_in(JULIET)
+    lines = await romeo.talk()
+    await lines.sign_in(ROMEO)
+    await juliet.ask(request("CLTMSG", JULIET, "UN=10001&MG=one", seq=300))
+    first = await lines.hear()
+    number = int(first.partition("SEQ=")[2].partition("&")[0])
+    for _ in range(20):
+        await settled(stage)
+        stage.clock.advance(900)
+    assert stage.store.count_messages(ROMEO, 10) == 1
+    await lines.ask(request("GetMsgEx", ROMEO, seq=number))
+    await settled(stage)
+    assert stage.store.count_messages(ROMEO, 10) == 0
+
+
 async def test_with_another_password_the_lines_lead_nowhere(stage: Stage, romeo: Browser) -> None:
     """The visit is over, whoever has changed it: the connection that is open signs nobody in."""
     lines = await romeo.talk()
     await lines.sign_in(ROMEO)
     await stage.store.change_account(ROMEO, proof="scrypt$14$8$1$00$00")
     stage.server._services.sessions.kick(ROMEO, "the password was changed")
-    assert "&RES=20" in await lines.message(ROMEO, JULIET, "x")
-    assert "&RES=0&RS=1" in await lines.sign_in(ROMEO)
+    assert await closed(lines) == SIGNED_IN_ELSEWHERE
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await romeo.talk()
+    assert refused.value.status == 401
 
 
 async def test_the_suspended_are_told_so(stage: Stage, romeo: Browser) -> None:

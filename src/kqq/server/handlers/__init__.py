@@ -15,10 +15,11 @@ from kqq.server.handlers.base import (
     refusal,
 )
 from kqq.server.handlers.messaging import push
-from kqq.server.handlers.sign_in import password_refusal
+from kqq.server.handlers.sign_in import SIGNED_OUT, password_refusal
 
 __all__ = [
     "HANDLERS",
+    "SIGNED_OUT",
     "After",
     "Answer",
     "Context",

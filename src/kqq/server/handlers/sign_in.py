@@ -45,6 +45,8 @@ NO_PICTURE = "This client cannot show the picture"
 BUSY = "Server busy; try again"
 SUSPENDED = "Account suspended"
 EXPIRED = "Picture expired; sign in again"
+SIGNED_OUT = "signed out"
+"""Why a session ends whose client says so."""
 COMP = "NOKIA8F3A18D6E27"
 """What 1.1 sign-ins were answered with (JAVA), the same for everybody; nobody knows what for. That
 1.0, 1.2 and 1.3 get it, too, is OURS."""
@@ -136,7 +138,7 @@ def logout(context: Context, message: Logout) -> Reply:
     if session is not None and session.uin == message.uin:
         if session.is_open and session.attempt is not None:
             session.attempt.add(Step.SIGNED_OUT)
-        context.services.sessions.close(session, "signed out")
+        context.services.sessions.close(session, SIGNED_OUT)
         context.session = None
     return LogoutReply(seq=message.seq, uin=message.uin)
 
@@ -221,6 +223,7 @@ def _open(context: Context, message: Login, account: Account) -> None:
         peer=str(context.peer),
         attempt=context.attempt,
         confirms=context.place is None and is_unique(message.seq),
+        for_good=context.vouched is not None,
     )
     context.attempt.add(Step.SIGNED_IN)
     services.metrics.sign_ins["accepted"] += 1

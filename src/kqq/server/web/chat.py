@@ -25,6 +25,9 @@ SIGNED_OUT = 4001
 """The code by which a WebSocket is closed when the browser is signed out."""
 NOT_A_LINE = 4002
 """The same when a frame is no line."""
+SIGNED_IN_ELSEWHERE = 4003
+"""The same when the session has ended, because somebody signed in elsewhere or an operator ended
+it: a page would learn of it only with its next command, a minute later."""
 _CROWD = "too many connections from this address"
 
 Became = Callable[[Phone, Phone | None], None]
@@ -72,7 +75,10 @@ async def _talk(request: web.Request, visit: Visit, became: Became) -> web.Strea
 
     cookie = visit.id
     phone = Phone(services, peer, attempt, gone)
-    phone.vouch_for(lambda: visit.uin if _holds(request, cookie) else None)
+    phone.vouch_for(
+        lambda: visit.uin if _holds(request, cookie) else None,
+        lambda: transport.close(SIGNED_IN_ELSEWHERE),
+    )
     became(phone, phone)
     stop_watching = site.visits.watch(visit.id, signed_out)
     try:

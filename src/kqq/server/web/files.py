@@ -27,7 +27,11 @@ _TYPES = {
     ".ico": "image/x-icon",
 }
 PAGES = {"/": "index.html", "/account": "account.html", "/operator": "operator.html"}
-_AT_ROOT = {"/sw.js": "sw.js", "/manifest.webmanifest": "manifest.webmanifest"}
+_AT_ROOT = {
+    "/sw.js": "sw.js",
+    "/manifest.webmanifest": "manifest.webmanifest",
+    "/favicon.ico": "icons/kqq-192.png",  # whatever its name, browsers look what it is
+}
 _PACKED = {".html", ".css", ".js", ".json", ".svg", ".webmanifest"}
 
 

@@ -72,7 +72,7 @@ class Chat {
       class: "find-button",
       onclick: () => this.find(),
     });
-    this.side = h("div", { class: "pane side" }, this.top, this.finding, this.roster.element);
+    this.side = h("section", { class: "pane side" }, this.own.element, this.finding, this.roster.element);
     this.panes = h("div", { class: "panes" }, this.side, this.conversation.element);
     this.app = h("div", { class: "app" }, this.banner, this.panes);
     this.element = h("div", { class: "shell" }, this.app);
@@ -139,7 +139,6 @@ class Chat {
       h("kbd", {}, "Ctrl K"),
     );
     this.side.setAttribute("aria-label", t("chat.people"));
-    this.side.setAttribute("role", "complementary");
     this.banner.redraw();
     this.roster.redraw(true);
     this.conversation.redraw();

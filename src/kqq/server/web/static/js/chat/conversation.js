@@ -13,7 +13,7 @@ import { portrait, statusWords } from "./roster.js";
 export class Conversation {
   /**
    * @param {import("./talks.js").Talks} talks
-   * @param {{back: () => any, profile: (uin: number) => any, find: () => any, wire: () => any,
+   * @param {{back: () => any, profile: (uin: number) => any, find: () => any,
    *   leave: () => any, menu: (anchor: HTMLElement) => any}} does
    */
   constructor(talks, does) {

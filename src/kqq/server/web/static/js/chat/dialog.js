@@ -148,7 +148,7 @@ export function iconButton(drawing, name, action, attributes = {}) {
 }
 
 /**
- * @typedef {{label: string, icon?: any, action: () => any, checked?: boolean, href?: string}} Item
+ * @typedef {{label: string, icon?: any, action?: () => any, checked?: boolean, href?: string}} Item
  */
 
 /**

@@ -164,7 +164,8 @@ export class Log {
     if (turn !== this.turn) return;
     this.isLoading = false;
     this.hasMore = found.length === PAGE;
-    const { scrollHeight, scrollTop } = this.scroller;
+    const kept = this.#inView();
+    const wasAt = kept?.getBoundingClientRect().top;
     const first = this.top.nextSibling;
     this.messages.unshift(...found);
     for (const message of found) this.list.insertBefore(this.#item(message), first);
@@ -172,7 +173,14 @@ export class Log {
       if (place < this.messages.length) this.#place(place);
     }
     this.#drawTop();
-    this.scroller.scrollTop = scrollTop + this.scroller.scrollHeight - scrollHeight;
+    if (kept) this.scroller.scrollTop += kept.getBoundingClientRect().top - wasAt;
+  }
+
+  /** The first message that can be seen. */
+  #inView() {
+    const { top } = this.scroller.getBoundingClientRect();
+    const items = this.messages.map(({ id }) => this.items.get(id));
+    return items.find((item) => item.getBoundingClientRect().bottom > top);
   }
 
   #item(message) {
