@@ -83,8 +83,9 @@ def settings(env: dict[str, str]) -> Config:
 def test_the_settings_can_be_used() -> None:
     """Doors that phones may open; figures for this machine only."""
     config = settings({})
-    assert config.listen == DOORS
-    assert not {door.port for door in config.listen} & UNSIGNED_MAY_NOT
+    assert config.phone_doors == DOORS
+    assert not {door.port for door in config.phone_doors} & UNSIGNED_MAY_NOT
+    assert [door.host for door in config.web_doors] == ["127.0.0.1"]
     assert config.metrics is not None
     assert config.metrics.is_loopback
 
@@ -191,10 +192,14 @@ def test_the_health_check_asks_the_server(tmp_path: Path) -> None:
 
 
 def test_the_compose_file_brings_ports_and_data() -> None:
-    """All doors are reachable from outside, and what is stored outlives the container."""
+    """Doors for phones are reachable from outside, those for browsers from here, and what is stored outlives the container."""
     service = compose()
-    ports = [str(door.port) for door in settings({}).listen]
-    assert service["ports"] == [f"{port}:{port}" for port in ports]
+    doors = settings(environment()).listen
+    assert {door.host for door in doors} == {"0.0.0.0"}  # noqa: S104  # compared only
+    outside = [f"127.0.0.1:{door.port}" if door.is_web else str(door.port) for door in doors]
+    assert service["ports"] == [
+        f"{out}:{door.port}" for out, door in zip(outside, doors, strict=True)
+    ]
     volumes = dict(volume.split(":", 1) for volume in service["volumes"])
     assert volumes["data"] == instruction("VOLUME")
     assert "data" in service["all volumes"]

@@ -72,7 +72,13 @@ class Chat {
       class: "find-button",
       onclick: () => this.find(),
     });
-    this.side = h("section", { class: "pane side" }, this.own.element, this.finding, this.roster.element);
+    this.side = h(
+      "section",
+      { class: "pane side" },
+      this.own.element,
+      this.finding,
+      this.roster.element,
+    );
     this.panes = h("div", { class: "panes" }, this.side, this.conversation.element);
     this.app = h("div", { class: "app" }, this.banner, this.panes);
     this.element = h("div", { class: "shell" }, this.app);
