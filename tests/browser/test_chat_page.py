@@ -510,7 +510,7 @@ async def test_a_walk_by_keyboard(new_page: NewPage, server: Site) -> None:
     await press("Escape")
     await expect(row(page, BO)).to_be_focused()
     await press("Alt+ArrowDown")
-    await expect(page.locator(".conversation h1")).to_have_text("Carl")
+    await expect(page.locator(".conversation h2")).to_have_text("Carl")
     await press("Escape")
     await press("/")
     await expect(dialog(page).get_by_role("combobox")).to_be_focused()

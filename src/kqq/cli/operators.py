@@ -82,7 +82,10 @@ def operator_list(*, as_json: bool, data: Path | None) -> None:
 def operator_log(
     *, who: str | None, action: str | None, most: int, as_json: bool, data: Path | None
 ) -> None:
-    """Show what operators did, or tried to, wherever: the newest last. 10,000 entries are kept."""
+    """Show what operators did, or tried to, wherever: the newest last.
+
+    10,000 entries are kept.
+    """
     found = do(data, "deeds", most=most, who=who, action=action)
     for one in reversed(found):
         if as_json:

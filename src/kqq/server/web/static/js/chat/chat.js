@@ -79,7 +79,8 @@ class Chat {
       this.finding,
       this.roster.element,
     );
-    this.panes = h("div", { class: "panes" }, this.side, this.conversation.element);
+    this.title = h("h1", { class: "visually-hidden" });
+    this.panes = h("main", { class: "panes" }, this.title, this.side, this.conversation.element);
     this.app = h("div", { class: "app" }, this.banner, this.panes);
     this.element = h("div", { class: "shell" }, this.app);
     tellOfMessages(this.talks, open);
@@ -144,6 +145,7 @@ class Chat {
       h("span", { class: "spread" }, t("chat.find")),
       h("kbd", {}, "Ctrl K"),
     );
+    this.title.textContent = t("chat.title");
     this.side.setAttribute("aria-label", t("chat.people"));
     this.banner.redraw();
     this.roster.redraw(true);

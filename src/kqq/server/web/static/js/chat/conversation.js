@@ -41,7 +41,7 @@ export class Conversation {
       this.silence,
       this.composer.element,
     );
-    this.element = h("main", { class: "pane conversation" }, this.talk, this.nobody, this.heard);
+    this.element = h("section", { class: "pane conversation" }, this.talk, this.nobody, this.heard);
     talks.addEventListener("message", ({ detail }) => this.#take(detail.message));
     talks.addEventListener("changed", ({ detail }) => this.log.change(detail.message));
     talks.addEventListener("forgotten", ({ detail }) => {
@@ -141,6 +141,7 @@ export class Conversation {
     const name = this.talks.name(uin);
     this.element.setAttribute("aria-label", t("chat.conversation_with", { name }));
     this.#drawSilence(row);
+    if (this.log.peer === uin) this.log.rename();
     const { does } = this;
     const back = iconButton("back", t("chat.back"), does.back, {
       class: "button icon back",
@@ -165,7 +166,7 @@ export class Conversation {
         h(
           "span",
           { class: "lines" },
-          h("h1", { class: "name cut" }, named(row)),
+          h("h2", { class: "name cut" }, named(row)),
           h("span", { class: "muted small-text cut" }, this.#about(row)),
         ),
       ),

@@ -59,12 +59,21 @@ export function openDialog({ title, body, footer, kind = "", onsubmit, onclose }
   });
   // An open dialog of the handset is not modal to the browser: the keypad must work.
   const behind = screen ? [...screen.children].filter((one) => !one.inert) : [];
-  element.addEventListener("close", () => {
+  let isOver = false;
+  const finish = () => {
+    if (isOver) return;
+    isOver = true;
     element.remove();
     for (const one of behind) one.inert = false;
     if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
     onclose?.();
-  });
+  };
+  // The event comes later, when another dialog may be open already.
+  element.close = () => {
+    HTMLDialogElement.prototype.close.call(element);
+    finish();
+  };
+  element.addEventListener("close", finish);
   if (screen) {
     for (const one of behind) one.inert = true;
     screen.append(element);

@@ -95,6 +95,7 @@ export class Handset {
       h("span", {}, right.label),
     );
     this.element.setAttribute("aria-label", t("phone.label"));
+    this.keyboard.setAttribute("aria-label", t("phone.keypad"));
     const names = {
       left: t("phone.left", { label: left.label }),
       right: t("phone.right", { label: right.label }),
@@ -179,6 +180,7 @@ export class Handset {
    */
   press(key) {
     this.#light(key);
+    if (key.length > 1) this.keypad.rest();
     const soft = this.#soft();
     if (key === "left" || key === "right") soft[key].action();
     else if (key === "up" || key === "down") this.#move(key === "up" ? -1 : 1);
@@ -217,7 +219,6 @@ export class Handset {
   }
 
   #move(step) {
-    this.keypad.rest();
     const from = this.#here();
     if (sayKey(from, step < 0 ? "ArrowUp" : "ArrowDown")) return;
     if (!frontDialog() && this.chat.talks.current !== null) {
@@ -230,7 +231,6 @@ export class Handset {
   }
 
   #aside(step) {
-    this.keypad.rest();
     const here = this.#here();
     if (here.matches("select")) return turn(here, step);
     if (!here.matches(TEXTS)) return;
@@ -264,6 +264,7 @@ export class Handset {
    * @param {KeyboardEvent} event
    */
   pressed(event) {
+    if (isSaying) return true; // it is our own
     const key = this.#keyOf(event);
     if (!key) return false;
     event.preventDefault();
@@ -333,11 +334,15 @@ export class Handset {
   }
 }
 
+let isSaying = false;
+
 /** Tell an element of a key as if it came from a keyboard; return whether it was for something. */
 function sayKey(element, key) {
-  return !element.dispatchEvent(
-    new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }),
-  );
+  isSaying = true;
+  const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+  const isTaken = !element.dispatchEvent(event);
+  isSaying = false;
+  return isTaken;
 }
 
 /** Choose what comes next in a choice. */

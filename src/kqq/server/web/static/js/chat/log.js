@@ -69,8 +69,8 @@ export class Log {
     this.hasMore = hasMore;
     this.isLoading = false;
     this.divider = firstNew(found, unread);
-    this.scroller.setAttribute("aria-label", t("chat.log", { name: this.talks.name(peer) }));
     this.redraw();
+    this.rename();
     if (find) this.show(find);
     else if (this.divider) this.#showDivider();
     else this.goToEnd(true);
@@ -94,6 +94,15 @@ export class Log {
     for (const message of this.messages) this.list.append(this.#item(message));
     this.messages.forEach((_, place) => this.#place(place));
     this.#drawToEnd();
+  }
+
+  /** Say how somebody is called, once that is known. */
+  rename() {
+    const name = this.talks.name(this.peer);
+    this.scroller.setAttribute("aria-label", t("chat.log", { name }));
+    for (const said of this.list.querySelectorAll(".message:not(.own) .sender")) {
+      said.textContent = `${name}: `;
+    }
   }
 
   /** Add a message that came or was written. */

@@ -37,6 +37,32 @@ export function handsetElement(press, hold, held) {
   const place = h("div", { class: "screen-place" });
   const labels = h("div", { class: "soft-labels", "aria-hidden": "true" });
   const screen = h("div", { class: "screen" }, top, place, labels);
+  const keyboard = h(
+    "section",
+    { class: "keyboard" },
+    h(
+      "div",
+      { class: "keys-top" },
+      key("left", "soft", h("i")),
+      key("call", "call", receiver(false)),
+      h(
+        "div",
+        { class: "pad" },
+        key("up", "north", arrow("M3 11l5-5 5 5")),
+        key("west", "west", arrow("M11 3L6 8l5 5")),
+        key("ok", "centre"),
+        key("east", "east", arrow("M5 3l5 5-5 5")),
+        key("down", "south", arrow("M3 5l5 5 5-5")),
+      ),
+      key("right", "soft right", h("i")),
+      key("end", "end", receiver(true)),
+    ),
+    h(
+      "div",
+      { class: "numbers" },
+      ROWS.map((name) => key(name, "number", h("b", {}, name), h("small", {}, LETTERS[name]))),
+    ),
+  );
   const element = h(
     "div",
     { class: "handset", role: "group" },
@@ -45,35 +71,14 @@ export function handsetElement(press, hold, held) {
       { class: "phone" },
       h("div", { class: "earpiece", "aria-hidden": "true" }),
       h("div", { class: "glass" }, screen),
-      h(
-        "div",
-        { class: "keys-top" },
-        key("left", "soft", h("i")),
-        key("call", "call", receiver(false)),
-        h(
-          "div",
-          { class: "pad" },
-          key("up", "north", arrow("M3 11l5-5 5 5")),
-          key("west", "west", arrow("M11 3L6 8l5 5")),
-          key("ok", "centre"),
-          key("east", "east", arrow("M5 3l5 5-5 5")),
-          key("down", "south", arrow("M3 5l5 5 5-5")),
-        ),
-        key("right", "soft right", h("i")),
-        key("end", "end", receiver(true)),
-      ),
-      h(
-        "div",
-        { class: "numbers" },
-        ROWS.map((name) => key(name, "number", h("b", {}, name), h("small", {}, LETTERS[name]))),
-      ),
+      keyboard,
     ),
   );
   // Who presses a key stays where the cursor is.
   element.addEventListener("pointerdown", (event) => {
     if (event.target.closest(".key")) event.preventDefault();
   });
-  return { element, place, labels, keys, drawTop: (what) => drawTop(top, what) };
+  return { element, place, labels, keyboard, keys, drawTop: (what) => drawTop(top, what) };
 }
 
 function keyElement(name, kind, children, press, hold, held) {

@@ -165,8 +165,7 @@ export class Roster {
         "span",
         { class: "line" },
         named(row, { class: "name cut" }),
-        row.uin !== SYSTEM &&
-          h("span", { class: "visually-hidden" }, `, ${statusWords(row.status)}`),
+        row.uin !== SYSTEM && h("span", { class: "visually-hidden" }, statusWords(row.status)),
         last && h("time", { datetime: new Date(last.at).toISOString() }, when(last.at)),
       ),
       h(
