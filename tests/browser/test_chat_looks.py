@@ -83,7 +83,6 @@ async def contents(page: Page, zh: bool) -> None:
     await button("Close the wire", "关闭线路").click()
     await talk_to(page, BO)
     assert await width_beyond(page) == []
-    await expect(page.locator(".toast")).to_have_count(0, timeout=15_000)
     assert await axe(page) == []
 
 
@@ -102,6 +101,7 @@ async def test_wide_light_english(new_page: NewPage, server: Site) -> None:
     page = await chat(new_page, seed=said(), viewport=WIDE)
     await contents(page, zh=False)
     await page.get_by_role("button", name="Send again").first.focus()
+    await page.keyboard.press("Tab")
     marked = page.locator(":focus")
     assert await marked.evaluate("(one) => getComputedStyle(one).boxShadow") != "none"
 

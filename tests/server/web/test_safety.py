@@ -35,11 +35,16 @@ async def browser(stage: Stage) -> AsyncIterator[Browser]:
 
 async def test_every_answer_says_what_pages_may_do(browser: Browser) -> None:
     """Pages, files, JSON and refusals alike."""
-    for path in ("/", "/static/js/common/dom.js", "/api/hello", "/api/me", "/nowhere"):
+    for path in ("/", "/static/account.html", "/static/icons/kqq.svg", "/sw.js", "/api/hello",
+                 "/api/me", "/nowhere"):  # fmt: skip
         answer = await browser.get(path)
         for name, value in HEADERS.items():
             assert answer.headers[name] == value, path
         assert "Strict-Transport-Security" not in answer.headers
+        assert answer.headers["Server"] == "kqq"
+    part = await browser.get("/static/js/common/dom.js")
+    assert part.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Content-Security-Policy" not in part.headers
 
 
 def test_the_policy_lets_no_script_in_but_ours() -> None:

@@ -80,8 +80,9 @@ class Chat {
       this.roster.element,
     );
     this.title = h("h1", { class: "visually-hidden" });
-    this.panes = h("main", { class: "panes" }, this.title, this.side, this.conversation.element);
-    this.app = h("div", { class: "app" }, this.banner, this.panes);
+    this.panes = h("div", { class: "panes" }, this.side, this.conversation.element);
+    const main = h("main", { class: "inside" }, this.title, this.banner, this.panes);
+    this.app = h("div", { class: "app" }, main);
     this.element = h("div", { class: "shell" }, this.app);
     tellOfMessages(this.talks, open);
     this.#listen();
@@ -117,10 +118,7 @@ class Chat {
     });
     messenger.addEventListener("notice", ({ detail }) => this.#notice(detail));
     messenger.addEventListener("trouble", () => toast(t("chat.trouble")));
-    messenger.addEventListener("request", ({ detail }) => {
-      const action = () => this.#answer(detail);
-      toast(t("friends.wants", { name: nameOf(detail) }), { label: t("chat.answer"), action });
-    });
+    messenger.addEventListener("request", ({ detail }) => this.#tellOfRequest(detail));
     languages.addEventListener("language", () => this.redraw(), { signal });
     preferences.addEventListener(
       "change",
@@ -308,6 +306,14 @@ class Chat {
     await this.history.forget();
     forgetDrafts();
     location.reload();
+  }
+
+  /** Say that somebody asks to be a friend, above the page if the roster cannot be seen. */
+  #tellOfRequest(request) {
+    const words = t("friends.wants", { name: nameOf(request) });
+    this.conversation.tell(words);
+    if (this.side.offsetParent) return;
+    toast(words, { label: t("chat.answer"), action: () => this.#answer(request) });
   }
 
   #notice({ uin, text, kind }) {

@@ -119,7 +119,12 @@ export class Conversation {
     const name = this.talks.name(message.peer);
     const words = message.text.slice(0, 500);
     const said = message.peer === this.talks.current ? words : t("chat.wrote", { name });
-    this.heard.append(h("p", {}, `${name}: ${said}`));
+    this.tell(`${name}: ${said}`);
+  }
+
+  /** Say something to who hears the page. */
+  tell(words) {
+    this.heard.append(h("p", {}, words));
     while (this.heard.childElementCount > 5) this.heard.firstChild.remove();
   }
 

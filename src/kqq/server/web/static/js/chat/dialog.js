@@ -274,7 +274,11 @@ export function toast(text, offer = null) {
   toasts ??= h("div", { class: "toasts", role: "status" });
   const place = screen ?? document.body;
   if (toasts.parentNode !== place) place.append(toasts);
-  const element = h("div", { class: "toast" }, h("span", {}, text));
+  const element = h(
+    "div",
+    { class: "toast", onclick: () => element.remove() },
+    h("span", {}, text),
+  );
   if (offer) {
     const act = () => {
       element.remove();

@@ -94,7 +94,6 @@ export class Handset {
       h("span", { class: "middle" }, ok),
       h("span", {}, right.label),
     );
-    this.element.setAttribute("aria-label", t("phone.label"));
     this.keyboard.setAttribute("aria-label", t("phone.keypad"));
     const names = {
       left: t("phone.left", { label: left.label }),

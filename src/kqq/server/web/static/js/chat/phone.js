@@ -65,7 +65,7 @@ export function handsetElement(press, hold, held) {
   );
   const element = h(
     "div",
-    { class: "handset", role: "group" },
+    { class: "handset" },
     h(
       "div",
       { class: "phone" },
