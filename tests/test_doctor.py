@@ -238,6 +238,35 @@ async def test_doors_with_tls(tmp_path: Path, report: Report) -> None:
     assert "from one account to another" in report.of("message")[0][1]
 
 
+async def test_doors_for_browsers(tmp_path: Path, report: Report) -> None:
+    """They are asked what pages ask; without TLS they are for this machine only."""
+    here, there = Listen("127.0.0.1", 0, "web"), Listen("0.0.0.0", 0, "web")  # noqa: S104
+    async with Server(Config(data=tmp_path, listen=(EVERYWHERE, here, there))) as server:
+        said = await look(config_of(server), report)
+        one, other = server.web
+    assert ("ok", f"http://127.0.0.1:{one.port} serves browsers") in report.of("doors")
+    words = f"web://127.0.0.1:{other.port} serves browsers, and their passwords can be read"
+    assert ("warning", words) in report.of("doors")
+    assert f"the door {one}" in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "answers otherwise"),
+        (b"nonsense", "serves no browser: does not answer over HTTP"),
+    ],
+)
+async def test_another_program_at_the_door_for_browsers(answer: bytes, why: str) -> None:
+    """It is told from ours."""
+    async with listening(lambda _: answer) as port:
+        found = await doctor._try_web(Listen("127.0.0.1", port, "web"))
+    assert found.level is Level.PROBLEM
+    assert why in found.words
+    found = await doctor._try_web(Listen("127.0.0.1", port, "web"))
+    assert "serves no browser" in found.words
+
+
 async def test_redirectors_are_tried_too(tmp_path: Path, report: Report) -> None:
     """Phones come there first."""
     other = Listen("127.0.0.1", quiet_port())

@@ -97,6 +97,9 @@ async def examine_server(config: Config, report: Report, say: Say) -> None:
         elif not _is_claimed(config.data) and await _is_taken(door):
             todo = "Stop that program, or choose another port in `listen`."
             report(problem("doors", f"another program has the port of {door}", todo))
+    for door in map(Listen.parse, running["web"] if running is not None else ()):
+        say(f"the door {door}")
+        report(await _try_web(door))
     say("a message in Chinese")
     await _send_message(config, doors if running is not None else (), report)
 
@@ -187,6 +190,26 @@ async def _try_door(door: Listen, advertise: str) -> Finding:
         return warning("doors", words, todo)
     todo = "Does a firewall keep it shut? Is it an address of this machine, or of its router?"
     return problem("doors", f"{at} cannot be reached: {why}", todo)
+
+
+async def _try_web(door: Listen) -> Finding:
+    """Ask a door for browsers what its pages ask first."""
+    at = replace(door, host=_inward(door.host))
+    head = f"GET /api/hello HTTP/1.1\r\nHost: {at.host}:{at.port}\r\nConnection: close\r\n\r\n"
+    try:
+        body = await _exchange(at, head.encode(), is_http=True)
+    except (_Odd, OSError) as error:
+        why = str(error) if isinstance(error, _Odd) else _why(error)
+        return problem(
+            "doors", f"{at} serves no browser: {why}", "The log of the server says more."
+        )
+    if b'"needs_captcha"' not in body:
+        todo = "Another program has its port; choose another in `listen`."
+        return problem("doors", f"{at} answers otherwise than this server would", todo)
+    if not door.is_tls and door.host not in {"127.0.0.1", "::1", "localhost"}:
+        todo = "Let others come by TLS: docs/browser.md."
+        return warning("doors", f"{at} serves browsers, and their passwords can be read", todo)
+    return ok("doors", f"{at.url} serves browsers")
 
 
 async def _works(at: Listen, told: str) -> bool:

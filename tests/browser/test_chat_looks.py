@@ -4,8 +4,9 @@ import json
 import re
 from itertools import pairwise
 from pathlib import PurePosixPath
+from typing import Any
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from chat_page import (
     ANNA,
@@ -32,7 +33,9 @@ from stage import add_person
 
 expect.set_options(timeout=8_000)
 MOST_BYTES = 150_000
-_IMPORT = re.compile(r'^(?:import|export)\s[^;]*?from "(\.[^"]+)"|^import "(\.[^"]+)"', re.M)
+_IMPORT = re.compile(
+    r'^(?:import|export)\s[^;]*?from "(\.[^"]+)"|^import "(\.[^"]+)"', re.MULTILINE
+)
 _PLACES = re.compile(r"\{\w+\}")
 _KEY = re.compile(r'"((?:chat|keys|error|find|friends|card|settings|wire|phone)\.[a-z_]+)"')
 
@@ -62,7 +65,10 @@ async def people(server: Site) -> None:
 
 async def contents(page: Page, zh: bool) -> None:
     """Open each part of the page and see that it fits and has no errors for axe."""
-    button = (lambda en, other: page.get_by_role("button", name=other if zh else en).first)
+
+    def button(en: str, other: str) -> Locator:
+        return page.get_by_role("button", name=other if zh else en).first
+
     await expect(page.locator(".request")).to_be_visible()
     assert await width_beyond(page) == []
     assert await axe(page) == []
@@ -89,9 +95,7 @@ async def contents(page: Page, zh: bool) -> None:
 async def test_narrow_dark_chinese(new_page: NewPage, server: Site) -> None:
     """On 360 pixels, in the dark, in Chinese: all fits, and axe has nothing to say."""
     await people(server)
-    page = await chat(
-        new_page, seed=said(), viewport=NARROW, color_scheme="dark", locale="zh-CN"
-    )
+    page = await chat(new_page, seed=said(), viewport=NARROW, color_scheme="dark", locale="zh-CN")
     await contents(page, zh=True)
 
 
@@ -161,6 +165,27 @@ async def test_the_way_in_fits(new_page: NewPage) -> None:
     assert await axe(page) == []
     await page.get_by_role("button", name="中文").click()
     await expect(page.get_by_text("老手机和这个网页，同聊一个天。")).to_be_visible()
+
+
+async def test_what_the_page_cannot_do_without(new_page: NewPage, complaints: Any) -> None:
+    """A server, and a browser that keeps something: it is said which is missing."""
+    complaints.allowed += ["ERR_FAILED", "denied"]
+    page = await new_page(None, uin=ANNA)
+    await page.route("**/api/me", lambda route: route.abort())
+    await page.goto("/")
+    await expect(page.get_by_role("heading")).to_have_text("The server cannot be reached")
+    await page.unroute("**/api/me")
+    await page.get_by_role("button", name="Try again").click()
+    await online(page)
+    await page.add_init_script(
+        """IDBFactory.prototype.open = () => {
+          throw new DOMException("denied here", "SecurityError");
+        };"""
+    )
+    await page.reload()
+    await expect(page.get_by_role("heading")).to_contain_text("lets the page keep nothing")
+    await expect(page.get_by_role("main")).to_contain_text("denied here")
+    assert await axe(page) == []
 
 
 async def test_first_load(new_page: NewPage) -> None:

@@ -140,7 +140,7 @@ def health(*, as_json: bool, data: Path | None) -> None:
     count = found["sessions"]
     click.echo(f"kqq {found['version']}, since {moment(found['since'])}")
     click.echo(f"data {printable(found['data'])}")
-    for door in found["doors"]:
+    for door in (*found["doors"], *found["web"]):
         click.echo(f"door {door}")
     click.echo(
         f"{counted(found['accounts'], 'account')}, {sum(count.values())} signed in"

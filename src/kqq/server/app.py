@@ -245,9 +245,11 @@ class Server:
         for listen in self._config.web_doors:
             tls = self._tls_for(listen)
             try:
-                self.web += (await self._web_door.open(listen, tls),)
+                opened = await self._web_door.open(listen, tls)
             except OSError as error:
                 raise ConfigError(f"cannot listen on {listen}: {_why(error)}") from error
+            self.web += (opened,)
+            self._services.web_doors.append(opened)
         if not self._operators.has_administrator():
             code = self._operators.first_code()
             self.first_link = f"{self.web[0].url}/operator#first={code}"

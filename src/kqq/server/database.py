@@ -116,7 +116,7 @@ class Database:
         It is for what nobody waits for: a transaction of its own would hold up what comes next.
         """
         if not self._is_urgent:
-            self._started().call_later(_ALONG, self._hand_over_now)
+            self._started().call_later(_ALONG, self.hurry)
         return self._gather(sql, values)
 
     def table(self, name: str, *columns: str) -> Table[Any]:
@@ -146,11 +146,16 @@ class Database:
         """Whether anything is being written, or waits for it."""
         return self._is_writing or self._has_gathered()
 
+    def hurry(self) -> None:
+        """Have what waits be the next that is written, with no more waiting for others."""
+        self._is_urgent = self._has_gathered()
+        self._hand_over()
+
     async def close(self) -> None:
         """Finish what is being written, then close the file."""
         if self._loop is not None:
             while self.is_writing:
-                self._hand_over_now()
+                self.hurry()
                 self._idle = self._loop.create_future()
                 await self._idle
         if self._writer_thread is not None:
@@ -182,11 +187,6 @@ class Database:
             self._is_urgent = True
             if not self._is_writing:
                 loop.call_soon(self._hand_over_once_quiet)
-
-    def _hand_over_now(self) -> None:
-        """Have what waits be the next, with no more waiting for others."""
-        self._is_urgent = self._has_gathered()
-        self._hand_over()
 
     def _hand_over_once_quiet(self) -> None:
         """Hand over, unless more has come in the last turn: then it may in the next, too."""

@@ -159,7 +159,9 @@ class Operators:
             if self.has_administrator() or not await self._add(uin, Role.ADMINISTRATOR):
                 return False
         self._code = None
-        await self.note(FIRST_LINK.name, "operator.add", {"uin": uin, "role": Role.ADMINISTRATOR.value})
+        await self.note(
+            FIRST_LINK.name, "operator.add", {"uin": uin, "role": Role.ADMINISTRATOR.value}
+        )
         return True
 
     async def remove(self, uin: int) -> None:

@@ -32,6 +32,7 @@ async def test_status(open_stage: Stage) -> None:
     assert found == {
         "data": str(open_stage.config.data),
         "doors": [f"kqq://127.0.0.1:{port}"],
+        "web": [],
         "advertise": "",
         "registration": "off",
         "accounts": 2,

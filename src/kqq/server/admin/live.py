@@ -67,7 +67,8 @@ class Status(TypedDict):
     version: str
     since: Date
     data: Annotated[str, "The folder with the database."]
-    doors: list[str]
+    doors: Annotated[list[str], "Those for phones."]
+    web: Annotated[list[str], "Those for browsers."]
     advertise: str
     registration: str
     accounts: int
@@ -145,6 +146,7 @@ async def status(admin: Admin) -> Status:
         "since": admin.started,
         "data": str(admin.config.data.absolute()),
         "doors": [str(door) for door in live.doors],
+        "web": [str(door) for door in live.web_doors],
         "advertise": admin.config.advertise,
         "registration": admin.config.registration,
         "accounts": admin.store.count_accounts(),

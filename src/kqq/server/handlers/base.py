@@ -75,6 +75,7 @@ class Services:
     tap: Tap
     doors: list[Listen]  # those that are open, with their real ports
     redirectors: list[Listen] = field(default_factory=list)  # the same of those that send elsewhere
+    web_doors: list[Listen] = field(default_factory=list)  # and of those for browsers
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 // The chat of somebody who is signed in: its panes, the way between them, and the keys.
 
-import { api } from "../common/api.js";
+import { ApiError, api, whoAmI } from "../common/api.js";
 import { fill, h } from "../common/dom.js";
 import { languages, t } from "../common/words.js";
 import { History } from "../kqq/history.js";
@@ -13,6 +13,7 @@ import { openFind } from "./find.js";
 import { addFriend, answerRequest, whyNot } from "./friends.js";
 import { icon } from "./icons.js";
 import { Lines } from "./lines.js";
+import { CONTROL, openKeys } from "./keys.js";
 import { SYSTEM, nameOf } from "./names.js";
 import { showCount, tellOfMessages } from "./notices.js";
 import { OwnBar } from "./own.js";
@@ -53,9 +54,9 @@ class Chat {
     const open = (uin, how) => this.go(uin, how);
     this.open = open;
     this.roster = new Roster(this.talks, open, (request) => this.#answer(request));
-    this.conversation = new Conversation(this.talks, {
+    this.conversation = new Conversation(this.talks, this.ends.signal, {
       back: () => this.back(),
-      leave: () => this.roster.focus(this.talks.current),
+      leave: () => this.#leave(),
       profile: (uin) => this.profile(uin),
       find: () => this.find(this.talks.current),
       menu: (anchor) => this.talkMenu(anchor),
@@ -84,7 +85,7 @@ class Chat {
     const main = h("main", { class: "inside" }, this.title, this.banner, this.panes);
     this.app = h("div", { class: "app" }, main);
     this.element = h("div", { class: "shell" }, this.app);
-    tellOfMessages(this.talks, open);
+    tellOfMessages(this.talks, open, this.ends.signal);
     this.#listen();
   }
 
@@ -112,9 +113,10 @@ class Chat {
 
   #listen() {
     const { signal } = this.ends;
-    const { messenger } = this;
+    const { me, messenger } = this;
     messenger.addEventListener("phase", ({ detail }) => {
       if (detail.phase === "signed_out") this.signedOut();
+      if (detail.phase === "online" && !me.csrf) this.#learnMe();
     });
     messenger.addEventListener("notice", ({ detail }) => this.#notice(detail));
     messenger.addEventListener("trouble", () => toast(t("chat.trouble")));
@@ -141,7 +143,7 @@ class Chat {
       this.finding,
       icon("search", 18),
       h("span", { class: "spread" }, t("chat.find")),
-      h("kbd", {}, "Ctrl K"),
+      h("kbd", {}, `${CONTROL} K`),
     );
     this.title.textContent = t("chat.title");
     this.side.setAttribute("aria-label", t("chat.people"));
@@ -177,6 +179,12 @@ class Chat {
       globalThis.history.replaceState(null, "", location.pathname);
       this.#goTo("");
     }
+  }
+
+  /** Have the keys go to the roster; where it is covered, back to it. */
+  #leave() {
+    if (this.side.offsetParent) this.roster.focus(this.talks.current);
+    else this.back();
   }
 
   #goTo(hash, isFocusing = true) {
@@ -267,8 +275,7 @@ class Chat {
     });
   }
 
-  async keys() {
-    const { openKeys } = await import("./settings.js");
+  keys() {
     openKeys();
   }
 
@@ -283,7 +290,9 @@ class Chat {
     this.element.classList.toggle("has-wire", isOpen);
     choose("wire", isOpen);
     this.own.redraw();
-    if (!isOpen) this.own.focus("wire");
+    if (isOpen) return;
+    if (this.handset) this.handset.focus();
+    else this.own.focus("wire");
   }
 
   async signOut({ forget = false } = {}) {
@@ -299,6 +308,16 @@ class Chat {
     forgetDrafts();
     if (forget) await this.history.forget();
     this.signedOut();
+  }
+
+  /** The page was opened without the server: now it says who is signed in. */
+  async #learnMe() {
+    try {
+      Object.assign(this.me, await whoAmI());
+      this.own.redraw();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error; // the next connection tries again
+    }
   }
 
   async #forgetAll() {
@@ -359,7 +378,7 @@ class Chat {
     else if (altKey && key === "ArrowDown") action = () => this.#beside(1);
     else if (altKey && key === "ArrowUp") action = () => this.#beside(-1);
     else if (key === "Escape" && this.talks.current !== null && !event.target.closest(".wire")) {
-      action = () => this.roster.focus(this.talks.current);
+      action = () => this.#leave();
     }
     if (!action) return;
     event.preventDefault();

@@ -5,6 +5,7 @@ import { t } from "../common/words.js";
 import { Composer } from "./composer.js";
 import { iconButton, toast } from "./dialog.js";
 import { icon } from "./icons.js";
+import { CONTROL } from "./keys.js";
 import { Log } from "./log.js";
 import { SYSTEM, named } from "./names.js";
 import { portrait, statusWords } from "./roster.js";
@@ -13,10 +14,11 @@ import { portrait, statusWords } from "./roster.js";
 export class Conversation {
   /**
    * @param {import("./talks.js").Talks} talks
+   * @param {AbortSignal} signal of the end of the page
    * @param {{back: () => any, profile: (uin: number) => any, find: () => any,
    *   leave: () => any, menu: (anchor: HTMLElement) => any}} does
    */
-  constructor(talks, does) {
+  constructor(talks, signal, does) {
     this.talks = talks;
     this.does = does;
     const { messenger } = talks;
@@ -49,9 +51,8 @@ export class Conversation {
     });
     talks.addEventListener("rows", () => this.#drawHead());
     this.log.scroller.addEventListener("scroll", () => this.see(), { passive: true });
-    for (const type of ["visibilitychange", "focus"]) {
-      globalThis.addEventListener(type, () => this.see());
-    }
+    globalThis.addEventListener("focus", () => this.see(), { signal });
+    document.addEventListener("visibilitychange", () => this.see(), { signal });
     this.redraw();
   }
 
@@ -206,7 +207,7 @@ export class Conversation {
       h(
         "dl",
         { class: "keys small-text" },
-        key("Ctrl K", t("chat.key_find")),
+        key(`${CONTROL} K`, t("chat.key_find")),
         key("Alt ↑ ↓", t("chat.key_beside")),
         key("F2", t("chat.key_wire")),
         key("F1", t("chat.key_keys")),

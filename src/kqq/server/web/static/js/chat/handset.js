@@ -166,7 +166,16 @@ export class Handset {
 
   #talkMenu() {
     const { chat } = this;
+    const { messages } = chat.conversation.log;
+    const troubled = messages.findLast(({ state }) => state === "unknown" || state === "refused");
+    const about = troubled
+      ? [
+          { label: t("chat.resend"), action: () => chat.messenger.resend(troubled.id) },
+          { label: t("chat.discard"), action: () => chat.messenger.discard(troubled.id) },
+        ]
+      : [];
     chat.talkMenu(this.labels, [
+      ...about,
       { label: t("chat.find_here"), action: () => chat.find(chat.talks.current) },
       { label: t("phone.to_newest"), action: () => chat.conversation.log.goToEnd(true) },
       { label: t("phone.wire"), action: () => chat.showWire() },
@@ -281,7 +290,7 @@ export class Handset {
     if (NUMBER_BLOCK[code]) return NUMBER_BLOCK[code];
     const isArrow = key === "ArrowUp" || key === "ArrowDown";
     const isWriting = target.matches?.("textarea") && target.value.includes("\n");
-    if (isArrow && !isWriting && !target.matches?.("select")) {
+    if (isArrow && !isWriting) {
       return key === "ArrowUp" ? "up" : "down";
     }
     if (key === "Escape") return "end";

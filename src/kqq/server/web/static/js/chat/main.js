@@ -31,7 +31,7 @@ async function begin() {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     me = lastOne(); // what this browser keeps can be read without the server
-    if (me === null) return showTrouble(error);
+    if (me === null) return showTrouble("chat.no_server", "");
   }
   return me === null ? showEntrance() : enter(me);
 }
@@ -39,17 +39,27 @@ async function begin() {
 /** Speak for somebody, if no other tab does. */
 async function enter(me, { steal = false } = {}) {
   rememberOne(me);
-  const held = await holdTab(me.uin, lost, { steal });
+  const held = await holdTab(me.uin, () => lost(me), { steal });
   if (held === null) return showOther(me);
   letGo = held;
-  chat = await openChat(me, { signedOut, catalogue: await catalogue });
-  return chat;
-
-  async function lost() {
-    await chat?.end();
-    chat = null;
-    showOther(me);
+  try {
+    chat = await openChat(me, { signedOut, catalogue: await catalogue });
+  } catch (error) {
+    // Such as in a private window of some browsers, which keep nothing.
+    showTrouble(
+      error instanceof DOMException ? "chat.no_storage" : "chat.no_server",
+      error.message,
+    );
+    throw error;
   }
+  return chat;
+}
+
+/** Another tab has taken over. */
+async function lost(me) {
+  await chat?.end();
+  chat = null;
+  showOther(me);
 }
 
 async function signedOut() {
@@ -100,20 +110,17 @@ function showOther(me) {
   ]);
 }
 
-/** The server cannot be reached, and nothing is kept here. */
-function showTrouble(error) {
+/** Nothing can be done now: `why` says more of it. */
+function showTrouble(title, why) {
+  const again = { type: "button", class: "button primary", onclick: () => location.reload() };
   showScreen(() => [
     h("header", { class: "bar plain" }, brand(), tongue()),
     h(
       "main",
       { class: "card one-thing" },
-      h("h1", {}, t("chat.no_server")),
-      h("p", {}, error.code === "offline" ? t("chat.no_server_words") : error.why || error.code),
-      h(
-        "button",
-        { type: "button", class: "button primary", onclick: () => location.reload() },
-        t("chat.try_again"),
-      ),
+      h("h1", {}, t(title)),
+      h("p", {}, why || t("chat.no_server_words")),
+      h("button", again, t("chat.try_again")),
     ),
   ]);
 }
@@ -139,8 +146,10 @@ function tongue() {
 /** On phones the keyboard covers the page; what is left of it is what we draw on. */
 function followKeyboard() {
   const view = globalThis.visualViewport;
-  const fit = () =>
+  const fit = () => {
+    if (view.scale > 1.01) return; // somebody looks closer
     document.documentElement.style.setProperty("--height", `${Math.round(view.height)}px`);
+  };
   view?.addEventListener("resize", fit);
   if (view) fit();
 }

@@ -25,8 +25,9 @@ export async function wantNotices() {
  * Tell of messages that were not seen.
  * @param {import("./talks.js").Talks} talks
  * @param {(uin: number) => any} open
+ * @param {AbortSignal} signal of the end of the page
  */
-export function tellOfMessages(talks, open) {
+export function tellOfMessages(talks, open, signal) {
   talks.addEventListener("message", ({ detail: { message, isSeen } }) => {
     if (message.own || isSeen) return;
     sound();
@@ -35,9 +36,8 @@ export function tellOfMessages(talks, open) {
     }
   });
   talks.addEventListener("rows", () => showCount(talks.unread));
-  navigator.serviceWorker?.addEventListener("message", ({ data }) => {
-    if (Number.isSafeInteger(data?.open)) open(data.open);
-  });
+  const opening = ({ data }) => Number.isSafeInteger(data?.open) && open(data.open);
+  navigator.serviceWorker?.addEventListener("message", opening, { signal });
 }
 
 let count = 0;

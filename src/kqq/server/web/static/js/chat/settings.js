@@ -184,34 +184,3 @@ export async function signOut(does) {
   });
   if (isWanted) await does.signOut({ forget: box.checked });
 }
-
-const KEYS = [
-  ["Ctrl K  /", "find"],
-  ["Alt ↑  Alt ↓", "beside"],
-  ["↑ ↓  Enter", "roster"],
-  ["Enter", "send"],
-  ["Shift Enter", "line"],
-  ["PgUp  PgDn", "scroll"],
-  ["Esc", "back"],
-  ["F2", "wire"],
-  ["F1", "keys"],
-];
-
-/** Say what the keys do. */
-export function openKeys() {
-  openDialog({
-    title: t("keys.title"),
-    body: h(
-      "dl",
-      { class: "keys" },
-      KEYS.map(([keys, name]) => [
-        h(
-          "dt",
-          {},
-          keys.split("  ").map((one) => [h("kbd", {}, one), " "]),
-        ),
-        h("dd", {}, t(`chat.key_${name}`)),
-      ]),
-    ),
-  });
-}

@@ -75,7 +75,7 @@ function about(found) {
   return card(t("op.server"), facts([
     [t("op.version"), found.version],
     [t("op.doors"), h("ul", { class: "plain" },
-      found.doors.map((door) => h("li", {}, h("code", {}, door))))],
+      [...found.doors, ...found.web].map((door) => h("li", {}, h("code", {}, door))))],
     [t("op.advertised"), found.advertise && h("code", {}, found.advertise)],
     [t("op.registration"), registration(found.registration)],
     [t("op.data"), found.data && h("code", {}, found.data)],
