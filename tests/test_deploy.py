@@ -192,10 +192,10 @@ def test_the_health_check_asks_the_server(tmp_path: Path) -> None:
 
 
 def test_the_compose_file_brings_ports_and_data() -> None:
-    """Doors for phones are reachable from outside, those for browsers from here, and what is stored outlives the container."""
+    """Phones come in from outside, browsers from here; what is stored outlives the container."""
     service = compose()
     doors = settings(environment()).listen
-    assert {door.host for door in doors} == {"0.0.0.0"}  # noqa: S104  # compared only
+    assert {door.host for door in doors} == {"0.0.0.0"}  # compared only
     outside = [f"127.0.0.1:{door.port}" if door.is_web else str(door.port) for door in doors]
     assert service["ports"] == [
         f"{out}:{door.port}" for out, door in zip(outside, doors, strict=True)

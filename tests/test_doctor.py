@@ -240,7 +240,7 @@ async def test_doors_with_tls(tmp_path: Path, report: Report) -> None:
 
 async def test_doors_for_browsers(tmp_path: Path, report: Report) -> None:
     """They are asked what pages ask; without TLS they are for this machine only."""
-    here, there = Listen("127.0.0.1", 0, "web"), Listen("0.0.0.0", 0, "web")  # noqa: S104
+    here, there = Listen("127.0.0.1", 0, "web"), Listen("0.0.0.0", 0, "web")
     async with Server(Config(data=tmp_path, listen=(EVERYWHERE, here, there))) as server:
         said = await look(config_of(server), report)
         one, other = server.web

@@ -39,8 +39,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 _OF_FILES = {"X-Content-Type-Options", "Cross-Origin-Resource-Policy"}
-"""What is said with scripts, styles and pictures, which are nothing by themselves: the rest would be
-half of what a small file takes."""
+"""What is said with scripts, styles and pictures, which are nothing by themselves: the rest would
+be half of what a small file takes."""
 _A_YEAR = "max-age=31536000"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _BEFORE_SIGN_IN = {"/api/sign-in", "/api/sign-up", "/api/first"}
