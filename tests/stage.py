@@ -7,6 +7,7 @@ speaks lines.
 import asyncio
 import itertools
 import os
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import cache
@@ -20,6 +21,7 @@ from kqq.server import Config, Server
 from kqq.server.accounts import make_proof, password_md5
 from kqq.server.store import Account, Store
 from kqq.testing import PASSWORD, ManualClock, MemoryLink, MemoryTransport
+from kqq.testing.town import quick_proof
 
 __all__ = [
     "JULIET",
@@ -54,8 +56,8 @@ def proof() -> str:
 
 
 def add_person(store: Store, uin: int, nick: str = "", face: int = 0) -> None:
-    """Store an account with PASSWORD."""
-    assert store.add_account(Account(uin, nick or f"n{uin}", face, proof()), 0.0)
+    """Store an account with PASSWORD, which is quick to check: `Stage.slow_down` has it be slow."""
+    assert store.add_account(Account(uin, nick or f"n{uin}", face, quick_proof()), 0.0)
 
 
 def sign_in_line(uin: int, *, seq: int = 200, lg: int = 0, password: str = MD5) -> str:
@@ -241,10 +243,14 @@ class Stage:
         loop: Any = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(0)
+            if loop._ready:
+                continue
             database, accounts = self.server._database, self.server._accounts
-            is_writing = database.is_writing
-            if not (loop._ready or is_writing or accounts._waiting):
+            if database.is_writing:
+                database.hurry()
+            elif not accounts._waiting:
                 return
+            time.sleep(50e-6)  # only threads have work; to look all the time would take their core
 
     async def password_is_being_checked(self) -> None:
         """Return as soon as a password is with the threads."""
