@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kqq.server import Config, Listen, Server
-from kqq.server.accounts import make_proof, password_md5
 from kqq.server.friends import make_friends
 from kqq.server.store import Account
+from kqq.testing.town import quick_proof
 
-PROOF = make_proof(password_md5("secret"), b"salt")
-"""What is stored of the password `secret`; made once, since it takes long."""
+PROOF = quick_proof()
+"""What is stored of the password `secret`."""
 
 
 def people(server: Server, *names: str) -> None:

@@ -202,6 +202,13 @@ class Stage:
         for one, other in itertools.combinations(uins, 2):
             self.store.add_friends(one, other)
 
+    async def slow_down(self, uin: int) -> None:
+        """Have somebody's password be as slow to check as outside of tests: tens of milliseconds.
+
+        It is for who does something meanwhile; see `password_is_being_checked`.
+        """
+        await self.store.change_account(uin, proof=proof())
+
     def connect(self, peername: object = None) -> Wire:
         """Return a new connection."""
         return Wire(self.link(peername))
@@ -250,7 +257,7 @@ class Stage:
                 database.hurry()
             elif not accounts._waiting:
                 return
-            time.sleep(50e-6)  # only threads have work; to look all the time would take their core
+            time.sleep(50e-6)  # noqa: ASYNC251  # only threads have work, let them
 
     async def password_is_being_checked(self) -> None:
         """Return as soon as a password is with the threads."""

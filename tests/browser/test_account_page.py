@@ -524,8 +524,9 @@ async def test_words_are_complete(new_page: NewPage) -> None:
     """Both languages have the same words, with the same places in them."""
     page = await new_page(BLANK)
     found = await page.evaluate("""async () => Object.assign({}, ...await Promise.all(
-        ["words", "step_words", "entrance_words", "form_words"].map(async (name) => {
-            const made = await import(`/static/js/account/${name}.js`);
+        ["account/words", "common/step_words", "account/entrance_words", "account/form_words"]
+        .map(async (name) => {
+            const made = await import(`/static/js/${name}.js`);
             return made;
         })))""")
     assert len(found) == 4

@@ -428,6 +428,7 @@ async def test_operator_is_quicker(visitor: Visitor) -> None:
 async def test_going_away(visitor: Visitor) -> None:
     """Whoever does not wait for the answer has failed: else checks would cost nothing."""
     stage = visitor.stage
+    await stage.slow_down(ROMEO)
     body = urlencode({"uin": ROMEO, "password": "guess", "age": "16"}).encode()
     head = f"POST /account HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
     link = stage.link((HOST, 50000))

@@ -161,6 +161,7 @@ async def test_answers_after_the_client_stopped_talking(stage: Stage) -> None:
 
 async def test_connection_that_breaks_while_a_password_is_checked(stage: Stage) -> None:
     """Who is gone before the password was checked gets no answer and no session."""
+    await stage.slow_down(ROMEO)
     wire = stage.connect()
     await wire.say(sign_in_line(ROMEO), message(2))
     await stage.password_is_being_checked()
@@ -824,6 +825,7 @@ async def test_the_smallest_limits_hold_up_nobody(
 
 async def test_flood_while_a_password_is_checked(stage: Stage) -> None:
     """What follows a sign-in waits for it, and is bounded, too."""
+    await stage.slow_down(ROMEO)
     wire = stage.connect()
     await wire.say(sign_in_line(ROMEO, seq=1), *(message(n) for n in range(2, 5001)))
     await stage.password_is_being_checked()
@@ -981,6 +983,7 @@ async def test_empty_lines_are_counted_by_the_piece(stage: Stage) -> None:
 
 async def test_a_password_nobody_waits_for_is_not_checked(stage: Stage) -> None:
     """When a client goes, its password check does not hold up those of others."""
+    await stage.slow_down(ROMEO)
     wires = [stage.connect() for _ in range(20)]
     for wire in wires:
         await wire.say(sign_in_line(ROMEO, password="0" * 32))

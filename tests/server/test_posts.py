@@ -567,6 +567,7 @@ async def test_not_kept_in_doubt(stage: Stage, data: bytes) -> None:
 
 async def test_the_next_request_waits_for_the_answer(stage: Stage) -> None:
     """Requests that come while one is served are served after it, in order."""
+    await stage.slow_down(ROMEO)
     caller = Caller(stage)
     await caller.link.send(post(sign_in_line(ROMEO), KEEP))
     await stage.password_is_being_checked()
@@ -610,6 +611,7 @@ async def test_the_time_of_a_request_begins_with_the_answer_before(tmp_path: Pat
 
 async def test_a_flood_of_requests_is_read_no_further(stage: Stage) -> None:
     """Who sends on without waiting is not read until the first is answered."""
+    await stage.slow_down(ROMEO)
     caller = Caller(stage)
     await caller.link.send(post(sign_in_line(ROMEO), KEEP))
     await stage.password_is_being_checked()

@@ -1,6 +1,5 @@
 """Signing in and out: refusals in their words, pictures and their letters, sessions over HTTP."""
 
-import hashlib
 import random
 import re
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +18,7 @@ from kqq.server.devices import add_device
 from kqq.server.handlers import sign_in
 from kqq.server.handlers.sign_in import Waiting
 from kqq.server.presence import Status
-from kqq.server.store import Account, Store
+from kqq.server.store import Store
 from stage import (
     JULIET,
     MD5,
@@ -28,7 +27,6 @@ from stage import (
     MemoryLink,
     Stage,
     Wire,
-    proof,
     request,
     sign_in_line,
 )
@@ -117,22 +115,14 @@ def not_these(letters: str) -> str:
     return letters[:-1] + ("A" if letters[-1] != "A" else "C")
 
 
-def quick_proof() -> str:
-    """Return a proof of the password that is checked in no time, for so many are wrong here."""
-    salt = b"salt"
-    key = hashlib.scrypt(MD5.lower().encode(), salt=salt, n=4, r=8, p=1, dklen=32)
-    return f"scrypt$2$8$1${salt.hex()}${key.hex()}"
-
-
 @asynccontextmanager
 async def server(folder: Path, **settings: Any) -> AsyncIterator[Stage]:
     """Open a server whose pictures can be read, with Romeo, Juliet and Paris."""
     stage = Stage(folder, **settings)
     stage.random = Dice()
     async with stage:
-        for uin in (ROMEO, JULIET, PARIS):
-            assert stage.store.add_account(Account(uin, f"n{uin}", 0, quick_proof()), 0.0)
-        stage.store.add_friends(ROMEO, JULIET)
+        stage.add(ROMEO, JULIET)
+        stage.add(PARIS)
         yield stage
 
 
@@ -267,7 +257,7 @@ async def test_sign_in_when_too_many_wait(tmp_path: Path, over: str) -> None:
 
 async def test_sign_in_on_a_connection_that_ended(stage: Stage) -> None:
     """Who is gone before the password was checked is not signed in, over TCP and HTTP."""
-    await stage.store.change_account(ROMEO, proof=proof())  # one that takes its time
+    await stage.slow_down(ROMEO)
     line = sign_in_line(ROMEO)
     post = f"POST / HTTP/1.1\r\nContent-Length: {len(line)}\r\n\r\n{line}"
     for data in (f"{line}\r\n", post):
@@ -394,7 +384,7 @@ async def test_failures_at_once_are_paid_for_later(tmp_path: Path) -> None:
 async def test_who_leaves_before_the_answer_has_failed(tmp_path: Path) -> None:
     """Or the server could be kept busy for nothing."""
     async with server(tmp_path, sign_ins_burst=1, sign_ins_rate=0.01) as stage:
-        await stage.store.change_account(ROMEO, proof=proof())
+        await stage.slow_down(ROMEO)
         link = stage.link((HOME, 50000))
         await link.send(f"{sign_in_line(ROMEO)}\r\n".encode())
         await stage.password_is_being_checked()

@@ -137,6 +137,7 @@ async def test_requests_under_way_are_answered_when_it_stops(tmp_path: Path) -> 
     stage = Stage(tmp_path / "data", listen=(WEB,))
     await stage.start()
     stage.add(ROMEO)
+    await stage.slow_down(ROMEO)
     async with Browser(stage.server.web[0].url) as browser:
         asking = asyncio.ensure_future(browser.sign_in(ROMEO))
         await stage.password_is_being_checked()

@@ -165,6 +165,7 @@ async def test_who_goes_away_while_the_password_is_checked_has_failed(
     stage: Stage, browser: Browser
 ) -> None:
     """Or checks would cost nothing."""
+    await stage.slow_down(ROMEO)
     asking = asyncio.ensure_future(browser.sign_in(ROMEO, "wrong"))
     await stage.password_is_being_checked()
     asking.cancel()
@@ -186,6 +187,7 @@ async def test_busy(stage: Stage, browser: Browser) -> None:
 
 async def test_deleted_while_the_password_is_checked(stage: Stage, browser: Browser) -> None:
     """Then nobody is signed in."""
+    await stage.slow_down(ROMEO)
     asking = asyncio.ensure_future(browser.sign_in(ROMEO))
     await stage.password_is_being_checked()
     await stage.store.delete_account(ROMEO)

@@ -1,6 +1,6 @@
 // Buttons that copy a text.
 
-import { copyText } from "../chat/copy.js";
+import { copyText } from "../common/copy.js";
 import { register, t } from "../common/words.js";
 import { el } from "./live.js";
 

@@ -14,7 +14,7 @@ import { phones } from "./phones.js";
 import { profile } from "./profile.js";
 import { reach } from "./reach.js";
 import { sessions } from "./sessions.js";
-import { stepWords } from "./step_words.js";
+import { stepWords } from "../common/step_words.js";
 import { why } from "./why.js";
 import { accountWords } from "./words.js";
 

@@ -4,7 +4,7 @@ import { accountWords } from "../account/words.js";
 import { append, fill, h } from "../common/dom.js";
 import { face } from "../common/face.js";
 import { register, t } from "../common/words.js";
-import { copyText } from "./copy.js";
+import { copyText } from "../common/copy.js";
 import { ask, button, openDialog, toast } from "./dialog.js";
 import { addFriend, whyNot } from "./friends.js";
 import { named, oneLine } from "./names.js";

@@ -3,7 +3,7 @@
 import { append, fill, h } from "../common/dom.js";
 import { t } from "../common/words.js";
 import { explain } from "../kqq/explain.js";
-import { copyText } from "./copy.js";
+import { copyText } from "../common/copy.js";
 import { button, iconButton, toast } from "./dialog.js";
 import { icon } from "./icons.js";
 import { isWanted } from "./lines.js";

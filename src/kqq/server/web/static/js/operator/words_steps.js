@@ -1,7 +1,7 @@
 // What an operator can do about each step of a sign-in; the steps themselves are those that people
 // read of their own sign-ins.
 
-import { stepWords } from "../account/step_words.js";
+import { stepWords } from "../common/step_words.js";
 import { register } from "../common/words.js";
 import { pairs } from "./pairs.js";
 

@@ -1,6 +1,6 @@
 // The clipboard, also for pages that came over plain HTTP.
 
-import { h } from "../common/dom.js";
+import { h } from "./dom.js";
 
 /**
  * Copy a text; return whether that was possible.
