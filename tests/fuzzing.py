@@ -2,8 +2,8 @@
 
 A target takes bytes and returns a signature: what kinds of things it saw in them. It may raise what
 kqq raises on purpose, and nothing else. Bytes with a new signature are kept and changed further, so
-that a run wanders into corners. `benchmarks/fuzz.py` does so for an hour, `test_fuzz.py` for a
-minute; what they find is kept in `findings/` and is tried again in each run of the tests.
+that a run wanders into corners. `benchmarks/fuzz.py` does so for an hour, `test_fuzz.py` for half
+a minute; what they find is kept in `findings/` and is tried again in each run of the tests.
 """
 
 import hashlib

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Shark:
         self.script = home / "kqq.lua"
         self.script.write_text(dissector(), encoding="utf-8")
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The version of Wireshark, such as 4.0.17."""
         found = re.search(r"\d+\.\d+\.\d+", self.run("--version", lua=False))
@@ -110,11 +111,14 @@ class Shark:
         First the list of packets, then each packet in full, then the statistics. What other
         dissectors say differs from one Wireshark to the next.
         """
-        columns = ("-e", "frame.number", "-e", "_ws.col.Protocol", "-e", "_ws.col.Info")
-        packets = self.run("-r", capture, "-2", "-Y", "kqq", "-T", "fields", *columns)
-        details = self.run("-r", capture, "-2", "-Y", "kqq", "-O", "kqq")
-        tree = self.run("-r", capture, "-q", "-z", "kqq,tree")
-        return f"{packets}\n{_ours(details)}\n{tree}"
+        text = self.run(
+            "-r", capture, "-2", "-Y", "kqq", "-P", "-O", "kqq", "-z", "kqq,tree",
+            "-o", 'gui.column.format:"No.","%m","Protocol","%p","Info","%i"',
+        )  # fmt: skip
+        details, title, tree = text.partition("KQQ statistics\n")
+        packet = re.compile(r"^ *(\d+) (\S+) (.*)\n(?=Frame \1:)", re.MULTILINE)
+        rows = "".join("\t".join(row) + "\n" for row in packet.findall(details))
+        return f"{rows}\n{_ours(packet.sub('', details))}\n{title}{tree}"
 
 
 def _ours(details: str) -> str:

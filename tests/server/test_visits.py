@@ -139,6 +139,18 @@ async def test_so_many_browsers_and_no_more(visits: Visits, clock: ManualClock) 
     assert told == ["first"]
 
 
+async def test_the_one_seen_last_is_first(visits: Visits, clock: ManualClock) -> None:
+    """Whenever it began."""
+    first, cookie = await visits.begin(ROMEO, HERE, AGENT)
+    clock.advance(10)
+    second, _ = await visits.begin(ROMEO, HERE, AGENT)
+    assert [visit.id for visit in visits.of(ROMEO)] == [second.id, first.id]
+    clock.advance(4000)
+    visits.find(cookie)
+    await visits._database.probe()
+    assert [visit.id for visit in visits.of(ROMEO)] == [first.id, second.id]
+
+
 async def test_ending(visits: Visits) -> None:
     """Who watches is told, once, unless it has stopped; others stay."""
     told: list[str] = []

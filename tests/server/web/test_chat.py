@@ -9,7 +9,13 @@ import pytest
 
 from browsing import WEB, Browser, Lines
 from kqq.server.phones import Phone
-from kqq.server.web.chat import LONGEST_FRAME, NOT_A_LINE, SIGNED_IN_ELSEWHERE, SIGNED_OUT
+from kqq.server.web.chat import (
+    LONGEST_FRAME,
+    NOT_A_LINE,
+    PATH,
+    SIGNED_IN_ELSEWHERE,
+    SIGNED_OUT,
+)
 from stage import JULIET, PARIS, ROMEO, WAIT, Stage, request
 
 
@@ -145,6 +151,61 @@ async def test_with_another_password_the_lines_lead_nowhere(stage: Stage, romeo:
     assert refused.value.status == 401
 
 
+async def test_a_password_changed_beside_the_server(stage: Stage, romeo: Browser) -> None:
+    """Nobody tells the server, and still the connection signs nobody in again."""
+    lines = await romeo.talk()
+    await lines.sign_in(ROMEO)
+    await stage.store.change_account(ROMEO, proof="scrypt$14$8$1$00$00")
+    assert "&RES=0&RS=1" in await lines.sign_in(ROMEO)
+
+
+async def test_what_a_connection_leaves_behind(stage: Stage, romeo: Browser) -> None:
+    """Nothing: it is counted no more, and watches its visit no more."""
+    server = stage.server
+    lines = await romeo.talk()
+    await lines.sign_in(ROMEO)
+    assert server._services.metrics.connections_open == 1
+    assert server._inside.count("127.0.0.1") == 1
+    await lines.close()
+    await settled(stage)
+    assert server._services.metrics.connections_open == 0
+    assert server._inside.count("127.0.0.1") == 0
+    assert server._visits._watching == {}
+
+
+async def test_the_journal_says_that_the_browser_was_signed_out(
+    stage: Stage, romeo: Browser
+) -> None:
+    """It is why the connection ended."""
+    lines = await romeo.talk()
+    await lines.sign_in(ROMEO)
+    await romeo.post("/api/sign-out")
+    await closed(lines)
+    (attempt,) = [
+        attempt
+        for attempt in stage.server._services.journal.of_uin(ROMEO)
+        if attempt.is_signed_in or "signed_out" in str(attempt.as_object())
+    ]
+    assert "signed_out" in str(attempt.as_object())
+
+
+async def test_frames_are_not_packed_and_a_silent_browser_is_asked(
+    tmp_path: Path,
+) -> None:
+    """Packing costs more memory than a browser; one that is gone is found out by pings."""
+    async with Stage(tmp_path / "data", listen=(WEB,), heartbeat=1) as stage:
+        stage.add(ROMEO)
+        async with Browser(stage.server.web[0].url) as browser:
+            await browser.sign_in(ROMEO)
+            socket = await browser.session.ws_connect(
+                browser.url + PATH, headers=browser.headers, compress=15, autoping=False
+            )
+            assert socket.compress == 0
+            async with asyncio.timeout(WAIT):
+                assert (await socket.receive()).type is aiohttp.WSMsgType.PING
+            await socket.close()
+
+
 async def test_the_suspended_are_told_so(stage: Stage, romeo: Browser) -> None:
     """As a phone is."""
     lines = await romeo.talk()
@@ -233,6 +294,7 @@ async def test_a_browser_that_does_not_read_is_cut_off(stage: Stage, romeo: Brow
         if phone._is_full:
             break
     assert phone._is_full
+    assert phone._transport.get_write_buffer_size() > len(text)
     waiting = stage.store.count_messages(ROMEO, 1000)
     assert waiting > 0
     stage.clock.advance(stage.config.slow_reader_time + 1)
@@ -302,7 +364,7 @@ async def test_so_many_connections_from_an_address(tmp_path: Path) -> None:
         async with Browser(stage.server.web[0].url) as browser:
             await browser.sign_in(ROMEO)
             kept = [await browser.talk() for _ in range(2)]
-            more = await asyncio.gather(*(browser.talk() for _ in range(4)), return_exceptions=True)
+            more = await asyncio.gather(*(browser.talk() for _ in range(6)), return_exceptions=True)
             assert any(isinstance(one, aiohttp.ClientError) for one in more)
             kept += [one for one in more if isinstance(one, Lines)]
             for lines in kept:

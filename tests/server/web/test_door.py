@@ -67,6 +67,12 @@ async def test_with_tls(tmp_path: Path) -> None:
             async with http.post(f"{url}/api/sign-in", json=sent, ssl=trusting) as answer:
                 assert answer.status == 200
                 assert answer.headers["Set-Cookie"].startswith("__Host-kqq=")
+            for origin, status in ((url, 200), (url.replace("https", "http"), 403)):
+                headers = {"Origin": origin}
+                async with http.post(
+                    f"{url}/api/sign-in", json=sent, ssl=trusting, headers=headers
+                ) as answer:
+                    assert answer.status == status
 
 
 async def test_who_says_nothing_is_let_go(tmp_path: Path) -> None:
@@ -120,6 +126,8 @@ async def test_a_proxy_has_as_many_as_it_likes(tmp_path: Path) -> None:
             there = await other.talk(**{"X-Forwarded-For": "192.0.2.2"})
             await lines.close()
             await there.close()
+            await asyncio.sleep(0.05)
+            assert stage.server._inside.count("192.0.2.1") == 0
 
 
 async def test_a_full_server_takes_no_more(tmp_path: Path) -> None:

@@ -129,6 +129,24 @@ async def test_a_picture_of_the_browser_is_none_of_a_phone(stage: Stage, browser
     assert "RES=0&RS=0" not in answer
 
 
+async def test_who_knows_the_password_is_forgiven(stage: Stage, browser: Browser) -> None:
+    """Failures before do not count any more, and a picture that was read costs nothing."""
+    for _ in range(2):
+        for _ in range(2):
+            assert (await browser.sign_in(ROMEO, "wrong")).code == "wrong"
+        assert (await browser.sign_in(ROMEO)).status == 200
+        stage.clock.advance(601)  # of which those who signed in need no picture
+    for _ in range(3):
+        await browser.sign_in(ROMEO, "wrong")
+    stage.clock.advance(60)
+    missing = stage.server._services.limits.failures._missing
+    assert missing("127.0.0.1", stage.clock.now()) == 0
+    assert (await browser.sign_in(ROMEO)).code == "captcha"
+    assert missing("127.0.0.1", stage.clock.now()) == 1
+    assert (await browser.sign_in(ROMEO, letters=letters_of(stage, ROMEO))).status == 200
+    assert missing("127.0.0.1", stage.clock.now()) == 0
+
+
 async def test_too_many_failures(stage: Stage, browser: Browser) -> None:
     """Numbers of nobody, right ones and pictures cost the address the same."""
     for number in range(13):
@@ -164,7 +182,7 @@ async def test_what_became_of_it_is_told(stage: Stage, browser: Browser) -> None
 async def test_who_goes_away_while_the_password_is_checked_has_failed(
     stage: Stage, browser: Browser
 ) -> None:
-    """Or checks would cost nothing."""
+    """Or checks would cost nothing: a request is answered, whoever waits for it."""
     await stage.slow_down(ROMEO)
     asking = asyncio.ensure_future(browser.sign_in(ROMEO, "wrong"))
     await stage.password_is_being_checked()

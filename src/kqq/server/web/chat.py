@@ -16,7 +16,14 @@ from kqq.server.limits import Concurrent, address_key
 from kqq.server.phones import Phone
 from kqq.server.transports import stream_of
 from kqq.server.visits import Visit
-from kqq.server.web.site import Refused, peer_of, site_of, visit_held, visit_of
+from kqq.server.web.site import (
+    Refused,
+    is_by_proxy,
+    peer_of,
+    site_of,
+    visit_held,
+    visit_of,
+)
 
 PATH = "/api/chat"
 LONGEST_FRAME = 65_536
@@ -39,6 +46,8 @@ def routes(became: Became, inside: Concurrent) -> list[web.RouteDef]:
 
     async def chat(request: web.Request) -> web.StreamResponse:
         visit = visit_of(request)
+        if not is_by_proxy(request):  # the door has counted who comes by itself
+            return await _talk(request, visit, became)
         key = address_key(peer_of(request).host)
         if not inside.enter(key):
             raise Refused(429, "too_many", _CROWD)

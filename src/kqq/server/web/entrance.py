@@ -4,7 +4,6 @@ The gates are those of a phone's sign-in (kqq.server.handlers.sign_in), in the s
 password of a phone opens nothing here, since whoever listens to the phone has it.
 """
 
-import asyncio
 import base64
 import logging
 from typing import Any
@@ -130,9 +129,6 @@ async def _check(context: Context, claim: Claim) -> Account:
     services, attempt, uin = context.services, context.attempt, claim.account.uin
     try:
         return await services.accounts.check(claim)
-    except asyncio.CancelledError:
-        has_failed(context, uin)  # or checks would cost nothing
-        raise
     except (NoSuchAccount, WrongPassword):
         has_failed(context, uin)
         services.captchas.failed(uin, _key(context))

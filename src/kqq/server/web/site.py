@@ -73,9 +73,7 @@ def host_of(request: web.Request) -> str:
     Each proxy adds at the end whom it was asked by; what stands before that anybody may have made
     up, so the last that is none of our proxies is taken.
     """
-    peer = request.transport.get_extra_info("peername") if request.transport else None
-    host = peer[0] if isinstance(peer, tuple) else "unknown"
-    behind = site_of(request).services.config.web_behind
+    host, behind = _peer_host(request), site_of(request).services.config.web_behind
     if not is_within(host, behind):
         return host
     named = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
@@ -91,11 +89,14 @@ def host_of(request: web.Request) -> str:
 
 def is_secure(request: web.Request) -> bool:
     """Return whether nobody on the way can read along, as far as our proxies say the truth."""
-    peer = request.transport.get_extra_info("peername") if request.transport else None
-    host = peer[0] if isinstance(peer, tuple) else "unknown"
-    if is_within(host, site_of(request).services.config.web_behind):
+    if is_by_proxy(request):
         return request.headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
     return request.secure
+
+
+def is_by_proxy(request: web.Request) -> bool:
+    """Return whether a proxy of ours asks for somebody."""
+    return is_within(_peer_host(request), site_of(request).services.config.web_behind)
 
 
 def visit_of(request: web.Request) -> Visit:
@@ -215,6 +216,11 @@ def _fits(value: object, kind: type | tuple[type, ...]) -> bool:
         except UnicodeEncodeError:
             return False
     return type(value) in kinds
+
+
+def _peer_host(request: web.Request) -> str:
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    return str(peer[0]) if isinstance(peer, tuple) else "unknown"
 
 
 def _nothing(_reason: str = "") -> None:
