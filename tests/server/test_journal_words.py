@@ -280,5 +280,20 @@ def test_nothing_came_and_a_newer_server_in_chinese() -> None:
     """Who never reached the server has to look at the address; strange steps are told by name."""
     assert (advice([], "zh") or "").startswith("服务器最近没有收到任何连接")
     steps = [{"step": "tickled", "details": {"by": 1}, "first": 0.0, "last": 0.0, "count": 1}]
-    attempt = {"signed_in": False, "steps": steps}
+    attempt = {"over": "tcp", "signed_in": False, "steps": steps}
     assert advice([attempt], "zh") == "1970-01-01 08:00:00：tickled by=1。"
+
+
+def test_browsers_tell_nothing_of_phones(journal: Journal) -> None:
+    """Who signs in to the pages has still a phone with a wrong password."""
+    phone = come(journal).is_of(ROMEO)
+    phone.add(Step.WRONG_PASSWORD)
+    page = journal.begin("192.0.2.1", 1, "web://127.0.0.1:8080", "web").is_of(ROMEO)
+    page.add(Step.ADMITTED)
+    both = [phone.as_object(), page.as_object()]
+    told_now = advice(both)
+    assert told_now is not None
+    assert "the password is wrong" in told_now
+    alone = advice(both[1:])
+    assert alone is not None
+    assert "with a browser" in alone

@@ -129,7 +129,11 @@ def advice(attempts: Sequence[Mapping[str, Any]], language: Language = "en") -> 
 
 
 def _telling(attempts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the step that tells why nobody is signed in, None if somebody is."""
+    """Return the step that tells why nobody is signed in, None if somebody is.
+
+    Browsers tell nothing of phones; they are looked at where there is nothing else.
+    """
+    attempts = [attempt for attempt in attempts if attempt["over"] != "web"] or attempts
     if any(attempt["signed_in"] for attempt in attempts):
         return None
     order = [

@@ -7,6 +7,7 @@ not read what it is sent, is no longer read until that changes, and is cut off i
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from kqq.errors import LocalProtocolError
@@ -121,7 +122,7 @@ class Phone:
         self._greeted: Session | None = None  # pushes begin after its sign-in was answered
         self._statuses = 0  # pushed so far
         self._looking = False  # whether messages have arrived, later
-        self._over: Callable[[], None] | None = None
+        self._over: Callable[[str], None] | None = None
 
     # --- what asyncio calls
 
@@ -210,10 +211,10 @@ class Phone:
 
     # --- what the session and the server call
 
-    def vouch_for(self, whom: Callable[[], int | None], over: Callable[[], None]) -> None:
+    def vouch_for(self, whom: Callable[[], int | None], over: Callable[[str], None]) -> None:
         """Ask for no password here: `whom` says who it is, None once nobody is any more.
 
-        `over` is called when a session is ended here that the client did not end itself.
+        `over` is called, with the reason, when a session ends that the client did not end itself.
         """
         self._context.vouched = whom
         self._over = over
@@ -245,7 +246,7 @@ class Phone:
                 if not self._outgoing:
                     self._emptied()
                 if self._over is not None and reason != SIGNED_OUT:
-                    self._rounds.soon(self._over)
+                    self._rounds.soon(partial(self._over, reason))
 
     # --- reading and answering
 

@@ -33,6 +33,8 @@ class StatusChange(NamedTuple):
 Item = Stored | StatusChange
 
 
+ELSEWHERE = "signed in elsewhere"
+"""How the reason begins for which a session ends when another begins in another place."""
 CONFIRM_TIME = 30.0
 """Seconds after which what has arrived counts as delivered, though the client that could have
 confirmed it has not: somebody's own may use the time as the `SEQ` of its sign-in, and confirm
@@ -209,7 +211,7 @@ class Sessions:
                 self._end(older, "signed in again")
                 self._take_over(session, older)
             else:
-                self._end(older, f"signed in elsewhere: {peer}", Step.REPLACED, address=peer)
+                self._end(older, f"{ELSEWHERE}: {peer}", Step.REPLACED, address=peer)
         session.wake()
         return session
 

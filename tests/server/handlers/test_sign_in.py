@@ -874,7 +874,7 @@ async def vouched(stage: Stage, whom: int | None, uin: int = ROMEO) -> str:
     wire = stage.connect((HOME, 50000))
     await wire.ask(request("Logout", uin))  # it is a phone from then on
     (phone,) = [guest for guest in stage.server._guests if isinstance(guest, phones.Phone)]
-    phone.vouch_for(lambda: whom, lambda: None)
+    phone.vouch_for(lambda: whom, lambda _: None)
     answer = await wire.ask(sign_in_line(uin, password=WRONG))
     await wire.close()
     await stage.idle()

@@ -196,6 +196,25 @@ async def test_who_goes_away_while_the_password_is_checked_has_failed(
     assert limits.failures._missing("127.0.0.1", stage.clock.now()) >= 1
 
 
+async def test_refusals_are_counted_and_logged(
+    stage: Stage, browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As those of phones are, so that nothing has to be watched twice."""
+    caplog.set_level("INFO")
+    sign_ins = stage.server._services.metrics.sign_ins
+    await browser.sign_in(10999)
+    await browser.sign_in(ROMEO, "wrong")
+    await stage.store.change_account(JULIET, suspended="noise")
+    await browser.sign_in(JULIET)
+    for _ in range(3):
+        await browser.sign_in(ROMEO, "wrong")
+    found = {name: count for name, count in sign_ins.items() if count}
+    assert found == {"unknown": 1, "wrong_password": 3, "suspended": 1, "captcha": 1}
+    for why in ("unknown", "wrong_password", "suspended"):
+        assert f"why={why}" in caplog.text
+    assert PASSWORD not in caplog.text
+
+
 async def test_busy(stage: Stage, browser: Browser) -> None:
     """When too many passwords wait, it is said so."""
     object.__setattr__(stage.config, "hashes_waiting", 0)

@@ -50,7 +50,8 @@ SIGNED_OUT = "signed out"
 COMP = "NOKIA8F3A18D6E27"
 """What 1.1 sign-ins were answered with (JAVA), the same for everybody; nobody knows what for. That
 1.0, 1.2 and 1.3 get it, too, is OURS."""
-_TOO_MANY = "too many sign-ins from this address failed"
+TOO_MANY = "too many sign-ins from this address failed"
+"""The limit of an address, as the journal has it."""
 _TOO_MANY_OF_NUMBER = "too many sign-ins with this number failed, from wherever"
 
 logger = logging.getLogger("kqq.sign_in")
@@ -83,7 +84,7 @@ async def login(context: Context, message: Login) -> Reply:
     if claim is None:
         services.captchas.failed(message.uin, _key(context))
         if not services.limits.failures.spend(_address(context)):
-            context.attempt.add(Step.LIMITED, limit=_TOO_MANY)
+            context.attempt.add(Step.LIMITED, limit=TOO_MANY)
             return _refuse(context, message, message.seq, "limited", SLOW_DOWN)
         return _unknown(context, message, message.seq)
     captchas, can_show = services.captchas, message.head.ver == "1.4"
@@ -235,7 +236,7 @@ def _show_picture(context: Context, waiting: Waiting, seq: str) -> Reply:
     """Show a picture; until it is read it costs the address one failure."""
     uin = waiting.message.uin
     if not context.services.limits.failures.spend(_address(context)):
-        context.attempt.add(Step.LIMITED, limit=_TOO_MANY)
+        context.attempt.add(Step.LIMITED, limit=TOO_MANY)
         return _refuse(context, waiting.message, seq, "limited", SLOW_DOWN)
     image = context.services.captchas.ask(uin, _key(context), waiting)
     context.attempt.add(Step.CAPTCHA_SHOWN)
@@ -246,14 +247,14 @@ def _show_picture(context: Context, waiting: Waiting, seq: str) -> Reply:
 
 def _unknown(context: Context, message: Login, seq: str) -> Reply:
     context.attempt.add(Step.UNKNOWN_NUMBER)
-    _note(context, message, "unknown")
+    note_refusal(context, message.uin, "unknown")
     reply = failure(message, NO_SUCH_NUMBER)
     assert reply is not None
     return replace(reply, seq=seq)
 
 
 def _refuse(context: Context, message: Login, seq: str, result: str, reason: str) -> Reply:
-    _note(context, message, result)
+    note_refusal(context, message.uin, result)
     return LoginReply(seq=seq, uin=message.uin, result=1, reason=reason)
 
 
@@ -285,7 +286,7 @@ def limit_of(context: Context, uin: int) -> str | None:
     """Return what forbids a sign-in that may fail, None if address and account have one left."""
     limits = context.services.limits
     if not limits.failures.has(_address(context)):
-        return _TOO_MANY
+        return TOO_MANY
     return None if limits.account_failures.has(str(uin)) else _TOO_MANY_OF_NUMBER
 
 
@@ -301,9 +302,10 @@ def _key(context: Context) -> str:
     return address_key(context.peer.place)
 
 
-def _note(context: Context, message: Login, result: str) -> None:
+def note_refusal(context: Context, uin: int, result: str) -> None:
+    """Count a sign-in that was refused, and log it; `result` is a label of `metrics.sign_ins`."""
     context.services.metrics.sign_ins[result] += 1
-    event(logger, logging.INFO, "sign-in refused", peer=context.peer, uin=message.uin, why=result)
+    event(logger, logging.INFO, "sign-in refused", peer=context.peer, uin=uin, why=result)
 
 
 def _redirect(context: Context, message: Login) -> Reply | None:

@@ -14,6 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from kqq.server.journal import Step
 from kqq.server.limits import Concurrent, address_key
 from kqq.server.phones import Phone
+from kqq.server.session import ELSEWHERE
 from kqq.server.transports import stream_of
 from kqq.server.visits import Visit
 from kqq.server.web.site import (
@@ -33,8 +34,11 @@ SIGNED_OUT = 4001
 NOT_A_LINE = 4002
 """The same when a frame is no line."""
 SIGNED_IN_ELSEWHERE = 4003
-"""The same when the session has ended, because somebody signed in elsewhere or an operator ended
-it: a page would learn of it only with its next command, a minute later."""
+"""The same when the session has ended because somebody signed in elsewhere: a page would learn of
+it only with its next command, a minute later."""
+ENDED = 4004
+"""The same when it was ended otherwise, by an operator or on one's account page."""
+_LONGEST_REASON = 120  # bytes, of 123 that a frame can have
 _CROWD = "too many connections from this address"
 
 Became = Callable[[Phone, Phone | None], None]
@@ -86,7 +90,9 @@ async def _talk(request: web.Request, visit: Visit, became: Became) -> web.Strea
     phone = Phone(services, peer, attempt, gone)
     phone.vouch_for(
         lambda: visit.uin if _holds(request, cookie) else None,
-        lambda: transport.close(SIGNED_IN_ELSEWHERE),
+        lambda reason: transport.close(
+            SIGNED_IN_ELSEWHERE if reason.startswith(ELSEWHERE) else ENDED, reason
+        ),
     )
     became(phone, phone)
     stop_watching = site.visits.watch(visit.id, signed_out)
@@ -119,6 +125,7 @@ class FrameTransport(asyncio.Transport):
         self._is_full = False
         self._is_closing = False
         self._code: int = WSCloseCode.GOING_AWAY
+        self._why = b""
 
     # --- what the door calls
 
@@ -138,7 +145,7 @@ class FrameTransport(asyncio.Transport):
             self._lines.clear()
             protocol.connection_lost(error)
             if not self._socket.closed:
-                await self._socket.close(code=self._code)
+                await self._socket.close(code=self._code, message=self._why)
 
     # --- what the phone calls
 
@@ -181,10 +188,11 @@ class FrameTransport(asyncio.Transport):
         """Return whether nothing more can be written."""
         return self._is_closing
 
-    def close(self, code: int = WSCloseCode.GOING_AWAY) -> None:
-        """Close once all that was written has left."""
+    def close(self, code: int = WSCloseCode.GOING_AWAY, why: str = "") -> None:
+        """Close once all that was written has left; the browser is told the code, and why."""
         if not self._is_closing:
             self._is_closing, self._code = True, code
+            self._why = why.encode()[:_LONGEST_REASON].decode(errors="ignore").encode()
             self._news.set()
             self._may_read.set()
 
@@ -226,7 +234,7 @@ class FrameTransport(asyncio.Transport):
                     self._is_full = False
                     self._protocol.resume_writing()
                 if self._is_closing and not self._lines:
-                    await self._socket.close(code=self._code)
+                    await self._socket.close(code=self._code, message=self._why)
                     return
         except (OSError, RuntimeError):
             self._below.abort()  # it broke; who reads is told of it

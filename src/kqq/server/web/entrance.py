@@ -22,7 +22,7 @@ from kqq.server.accounts import (
 from kqq.server.admin import perform
 from kqq.server.checks import TooBusy
 from kqq.server.handlers import Context
-from kqq.server.handlers.sign_in import has_failed, limit_of
+from kqq.server.handlers.sign_in import TOO_MANY, has_failed, limit_of, note_refusal
 from kqq.server.journal import Step
 from kqq.server.limits import address_key
 from kqq.server.logs import event
@@ -47,7 +47,6 @@ from kqq.server.web.site import (
 logger = logging.getLogger("kqq.web")
 
 _WRONG = "the number or the password is wrong"
-_TOO_MANY = "too many sign-ins from this address failed"
 _SLOW_DOWN = "too many tries; wait some minutes"
 
 
@@ -116,7 +115,7 @@ async def authenticate(context: Context, uin: int, password: str, letters: str =
     elif services.captchas.wanted(uin, _key(context), is_known=is_known):
         raise _picture(context, uin)
     if not is_known and (limit := limit_of(context, uin)) is not None:
-        raise _limited(context, limit)
+        raise _limited(context, uin, limit)
     account = await _check(context, claim)
     if claim.device is not None:
         raise Refused(403, "device", "the password of a phone opens no page; use your own")
@@ -133,13 +132,15 @@ async def _check(context: Context, claim: Claim) -> Account:
         has_failed(context, uin)
         services.captchas.failed(uin, _key(context))
         attempt.add(Step.WRONG_PASSWORD)
-        services.metrics.sign_ins["wrong_password"] += 1
+        note_refusal(context, uin, "wrong_password")
         raise Refused(403, "wrong", _WRONG) from None
     except TooBusy:
         attempt.add(Step.BUSY)
+        note_refusal(context, uin, "busy")
         raise
     except Suspended as error:
         attempt.add(Step.SUSPENDED, reason=error.reason)
+        note_refusal(context, uin, "suspended")
         why = "this account is suspended"
         raise Refused(403, "suspended", why, reason=error.reason) from None
 
@@ -149,8 +150,9 @@ def _nobody(context: Context, uin: int) -> Refused:
     services = context.services
     services.captchas.failed(uin, _key(context))
     if not services.limits.failures.spend(address_key(context.peer.host)):
-        return _limited(context, _TOO_MANY)
+        return _limited(context, uin, TOO_MANY)
     context.attempt.add(Step.UNKNOWN_NUMBER)
+    note_refusal(context, uin, "unknown")
     return Refused(403, "wrong", _WRONG)
 
 
@@ -206,7 +208,7 @@ async def _first(request: web.Request) -> web.Response:
     context = peer_context(request)
     key = address_key(context.peer.host)
     if not site.services.limits.failures.has(key):
-        raise _limited(context, _TOO_MANY)
+        raise _limited(context, sent.get("uin", 0), TOO_MANY)
     if not site.operators.use_first_code(sent["code"]):
         site.services.limits.failures.owe(key)
         raise _used()
@@ -245,15 +247,16 @@ def _picture(context: Context, uin: int) -> Refused:
     """Return the refusal that shows a picture; until it is read it costs the address a failure."""
     services = context.services
     if not services.limits.failures.spend(address_key(context.peer.host)):
-        return _limited(context, _TOO_MANY)
+        return _limited(context, uin, TOO_MANY)
     image = services.captchas.ask(uin, _key(context), uin)
     context.attempt.add(Step.CAPTCHA_SHOWN)
     services.metrics.captchas["shown"] += 1
+    services.metrics.sign_ins["captcha"] += 1
     picture = base64.b64encode(image).decode()
     return Refused(403, "captcha", "type what the picture shows", picture=picture)
 
 
-def _limited(context: Context, limit: str) -> Refused:
+def _limited(context: Context, uin: int, limit: str) -> Refused:
     context.attempt.add(Step.LIMITED, limit=limit)
-    context.services.metrics.sign_ins["limited"] += 1
+    note_refusal(context, uin, "limited")
     return Refused(429, "slow_down", _SLOW_DOWN)

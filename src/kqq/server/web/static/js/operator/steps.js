@@ -31,8 +31,13 @@ export function remedy(taken) {
   return words === key ? "" : words;
 }
 
-/** Return the step that tells why nobody is signed in, null if somebody is, or nothing tells. */
-export function telling(attempts) {
+/**
+ * Return the step that tells why nobody is signed in, null if somebody is, or nothing tells.
+ * Browsers tell nothing of phones; they are looked at where there is nothing else.
+ */
+export function telling(all) {
+  const phones = all.filter((attempt) => attempt.over !== "web");
+  const attempts = phones.length > 0 ? phones : all;
   if (attempts.some((attempt) => attempt.signed_in)) return null;
   const order = attempts.flatMap((attempt, position) =>
     attempt.steps.map((taken) => ({ position, taken })));
