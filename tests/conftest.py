@@ -18,18 +18,29 @@ settings.register_profile(
 settings.load_profile("kqq")
 
 TESTS = Path(__file__).parent
+_FILE = pytest.StashKey[str]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure coverage only in tests that belong to a module: of others nobody asks for it.
+    """Have coverage be measured only in tests that belong to a module, as covered.py has it.
 
-    They take half of the time without; scripts/covered.py says which belong to one.
+    Of others nobody asks for it, and they take half of the time without.
     """
     for item in items:
         inside = item.path.relative_to(TESTS)
         module = TESTS.parent / "src" / "kqq" / inside.parent / inside.name.removeprefix("test_")
         if not module.exists():
             item.add_marker("no_cover")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Have coverage note what a test file covers, by its name; for each test would take long."""
+    measuring = getattr(item.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    file = item.nodeid.partition("::")[0]
+    if measuring is not None and item.config.stash.get(_FILE, "") != file:
+        item.config.stash[_FILE] = file
+        measuring.cov.switch_context(file)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -465,7 +465,9 @@ async def test_export(anna: "Page") -> None:
     )
     async with page.expect_download() as waited:
         await press(page, "Save this browser's conversations")
-    saved = json.loads((await (await waited.value).path()).read_text())
+    file = await waited.value
+    assert file.suggested_filename == f"kqq-{ANNA}-conversations.json"
+    saved = json.loads((await file.path()).read_text())
     assert [message["text"] for message in saved["messages"]] == ["你好"]
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
+import pytest
 from playwright.async_api import Locator, Page, expect
 
 from chat_page import (
@@ -35,6 +36,9 @@ expect.set_options(timeout=8_000)
 MOST_BYTES = 150_000
 _IMPORT = re.compile(
     r'^(?:import|export)\s[^;]*?from "(\.[^"]+)"|^import "(\.[^"]+)"', re.MULTILINE
+)
+_DARK = re.compile(
+    r"""(?::root)?(?:(?P<system>:not\(\[data-theme="light"\]\))|\[data-theme="dark"\])(?P<what>.*)"""
 )
 _PLACES = re.compile(r"\{\w+\}")
 _KEY = re.compile(r'"((?:chat|keys|error|find|friends|card|settings|wire|phone)\.[a-z_]+)"')
@@ -271,6 +275,21 @@ async def test_words_are_complete(new_page: NewPage) -> None:
         if file.name != "words.js":
             named |= set(_KEY.findall(file.read_text(encoding="utf-8")))
     assert named - set(found["en"]) == set()
+
+
+@pytest.mark.parametrize("name", ["base.css", "handset.css", "operator.css"])
+def test_dark_is_the_same_by_choice_and_by_the_system(name: str) -> None:
+    """The dark colours stand twice, so that the right ones are there before a script runs."""
+    text = STATIC.joinpath("css", name).read_text(encoding="utf-8")
+    chosen: dict[str, list[str]] = {}
+    by_system: dict[str, list[str]] = {}
+    for selector, body in re.findall(r"([^{}]+)\{([^{}]*)\}", text):
+        found = _DARK.search(selector)
+        if found is not None:
+            of = by_system if found["system"] else chosen
+            of[found["what"].strip()] = body.split()
+    assert chosen
+    assert chosen == by_system
 
 
 async def test_faces_differ(new_page: NewPage) -> None:

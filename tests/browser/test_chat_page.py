@@ -318,11 +318,27 @@ async def test_signed_in_elsewhere_and_back(new_page: NewPage, server: Site) -> 
     """The page does not fight; one button has it back."""
     page = await chat(new_page)
     await server.wire(ANNA)
-    await expect(page.locator(".banner")).to_contain_text("You are signed in elsewhere")
+    await expect(page.locator(".banner")).to_contain_text(
+        "You are signed in elsewhere, such as on a phone."
+    )
     await expect(page.locator(".me-bar")).to_contain_text("Offline")
     await page.get_by_role("button", name="Use it here").click()
     await online(page)
     await expect(page.locator(".banner")).to_be_hidden()
+
+
+async def test_a_session_that_is_ended(new_page: NewPage, server: Site) -> None:
+    """The page says who may have done it, in both languages, and comes back at a press."""
+    for locale, words, back in (
+        ("en-GB", "Your session was ended, by an operator or on your account page.", "Use it here"),
+        ("zh-CN", "您的会话已被结束：由管理员，或在您的账号页上。", "在这里使用"),
+    ):
+        page = await chat(new_page, locale=locale)
+        assert server.server._services.sessions.kick(ANNA, "be nice")
+        await expect(page.locator(".banner .spread")).to_have_text(words)
+        await page.get_by_role("button", name=back).click()
+        await expect(page.locator(".banner")).to_be_hidden()
+        await page.context.close()
 
 
 async def test_one_tab_speaks(new_page: NewPage) -> None:
@@ -594,12 +610,17 @@ async def test_settings(new_page: NewPage) -> None:
     await expect(dialog(page).get_by_label("提示音")).not_to_be_checked()
     async with page.expect_download() as download:
         await dialog(page).get_by_role("button", name="存为文件").click()
-    path = await (await download.value).path()
+    file = await download.value
+    assert file.suggested_filename == f"kqq-{ANNA}-conversations.json"
+    path = await file.path()
     assert [one["text"] for one in json.loads(path.read_text())["messages"]] == ["keep me"]
     await dialog(page).get_by_role("button", name="全部删除").click()
     await dialog(page).get_by_role("button", name="删除", exact=True).click()
     await online(page)
     await expect(page.get_by_text("keep me")).to_have_count(0)
+    await page.get_by_role("button", name="设置").click()
+    await dialog(page).get_by_role("button", name="存为文件").click()
+    await expect(page.locator(".toast").last).to_have_text("还没有会话。")
 
 
 _WITNESS = """

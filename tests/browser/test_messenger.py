@@ -550,7 +550,25 @@ async def test_a_sign_in_elsewhere_is_not_fought(server: Any, chat: Open) -> Non
     phases = [one["phase"] for one in await anna.heard("phase")]
     assert phases == ["connecting", "online", "replaced", "connecting", "online"]
     await anna.do("() => socket.onclose({ code: 4003 })")  # as a server may say it at once
-    assert await anna.do("() => me.phase") == "replaced"
+    assert await anna.do("() => [me.phase, me.endedBy]") == ["replaced", "elsewhere"]
+
+
+async def test_a_session_that_is_ended_comes_back(server: Any, chat: Open) -> None:
+    """An operator ends it: the page knows that nobody signed in elsewhere, and waits."""
+    anna = await chat(ANNA)
+    assert await anna.do("() => me.endedBy") is None
+    assert server.server._services.sessions.kick(ANNA, "be nice")
+    await anna.until("me.phase === 'replaced'")
+    assert await anna.do("() => me.endedBy") == "here"
+    assert await anna.fails("() => me.refresh()") == "offline"
+    await anna.do("() => me.takeBack()")
+    await anna.online()
+    assert await anna.do("() => me.endedBy") is None
+    saying = "() => { me.info(10002).catch(({ code }) => { globalThis.code = code; }); }"
+    await anna.do("() => { globalThis.mute = /CMD=GetInfo/i; }")
+    await anna.do(saying)
+    assert server.server._services.sessions.kick(ANNA, "be nice")
+    await anna.until("globalThis.code === 'replaced'")
 
 
 async def test_the_network_or_the_person_comes_back(

@@ -4,14 +4,15 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, Route, expect
 
 from kqq.client import Address, open_transport
-from kqq.server import Server
+from kqq.server import Server, devices, operators
 from kqq.server.admin import ACTIONS
+from kqq.server.admin.base import bounds_of
 from kqq.server.operators import Role
 from stage import MD5, PASSWORD, Wire, add_person, request, sign_in_line
 
@@ -146,7 +147,7 @@ async def test_the_overview_shows_figures(operator_page: NewPage, server: Site) 
     await expect(chart.locator(".readout")).to_contain_text("sent 2")
     await chart.get_by_text("Figures as a table").click()
     table = chart.get_by_role("table", name="Messages")
-    assert await table.get_by_role("row").count() == 1 + 23
+    await expect(table.get_by_role("row")).to_have_count(1 + 23)
     await wire.close()
 
 
@@ -352,6 +353,43 @@ async def test_roles_are_those_of_the_server(library: Library) -> None:
         [name for name, action in ACTIONS.items() if not action.local and role.covers(action.role)]
         for role in Role
     ]
+
+
+def bounds(action: str, argument: str) -> Any:
+    """Return what an argument may be at most, where it may be None, too."""
+    kind = ACTIONS[action].parameters[argument].kind
+    found = [bounds_of(one) for one in (kind, *get_args(kind))]
+    return next(one.high for one in found if one is not None)
+
+
+async def test_bounds_are_those_of_the_server(library: Library) -> None:
+    """What can be typed is just as long, or as much, as the server takes."""
+    most = await library("operator/bounds.js", "({ MOST }) => MOST")
+    assert most["device.add"] == {"name": devices.LONGEST_NAME}
+    assert most["token.add"] == {"name": operators.LONGEST_NAME, "days": operators.MOST_DAYS}
+    assert most == {
+        action: {argument: bounds(action, argument) for argument in arguments}
+        for action, arguments in most.items()
+    }
+
+
+async def test_a_text_is_copied_over_plain_http(operator_page: NewPage) -> None:
+    """There browsers have no clipboard for programs; it is copied as it was before."""
+    page = await operator_page("operators")
+    await page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    await page.evaluate(
+        """addEventListener("copy", () => {
+          window.copied = document.activeElement.value;
+        }, { capture: true })"""
+    )
+    await press(page, "Add a token")
+    await expect(dialog(page).get_by_label("Name")).to_have_attribute("maxlength", "32")
+    await dialog(page).get_by_label("Name").fill("graph")
+    await press(dialog(page), "Add")
+    token = await dialog(page).get_by_label("Token", exact=True).input_value()
+    await press(dialog(page), "Copy: Token")
+    await said(page, "Copied.")
+    assert await page.evaluate("window.copied") == token
 
 
 async def test_hostile_texts_are_texts(operator_page: NewPage, server: Site) -> None:

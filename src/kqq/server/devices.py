@@ -71,7 +71,12 @@ async def add_device(
     It is returned once and kept nowhere; show it `grouped`. Raises AccountError if there is no such
     account, the name will not do or is taken, or the account has MOST_DEVICES.
     """
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
+    if (
+        not 0 < len(name) <= LONGEST_NAME
+        or not name.isprintable()
+        or name != name.strip()
+        or not name.strip(".")
+    ):
         raise AccountError(
             f"{name!r} cannot be a device's name; take 1 to {LONGEST_NAME} printable characters, "
             "without blanks around them"

@@ -305,7 +305,7 @@ class Operators:
         return done
 
     def notes_refusal(self, who: str) -> bool:
-        """Return whether to note that a role was too low.
+        """Return whether to note that something could not be done.
 
         Not always: who tries very often would push out what was done.
         """

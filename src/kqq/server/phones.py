@@ -219,6 +219,12 @@ class Phone:
         self._context.vouched = whom
         self._over = over
 
+    def end_session(self, reason: str) -> None:
+        """Sign out who is signed in here; the connection stays."""
+        session = self._context.session
+        if session is not None:
+            self._services.sessions.close(session, reason)
+
     def wake(self) -> None:
         """Look for pushes soon."""
         if not self._pumping and self._ending is None:

@@ -201,7 +201,7 @@ async def perform(
     except Exception as error:
         is_ours = isinstance(error, KQQError)
         outcome = str(error) if is_ours else f"the server failed: {type(error).__name__}"
-        is_noted = not isinstance(error, NotAllowed) or admin.operators.notes_refusal(who.name)
+        is_noted = who is COMMAND_LINE or admin.operators.notes_refusal(who.name)
         raise
     finally:
         noted = admin.operators.note(who.name, name, arguments, outcome) if is_noted else None

@@ -7,6 +7,7 @@ picture be read first; is the password right; is the account suspended.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kqq.protocol import (
@@ -59,9 +60,10 @@ logger = logging.getLogger("kqq.sign_in")
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A sign-in that waits for a picture to be read."""
+    """A sign-in that waits for a picture to be read, on `wake`'s connection; None is over HTTP."""
 
     message: Login
+    wake: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         return f"Waiting(uin={self.message.uin})"
@@ -94,7 +96,8 @@ async def login(context: Context, message: Login) -> Reply:
         if can_show:
             # What waits is kept for minutes, and a client can write much into fields nobody reads.
             short = replace(message, line=None, device=None, cookie=None)
-            return _show_picture(context, Waiting(short), message.seq)
+            wake = context.wake if context.place is None else None
+            return _show_picture(context, Waiting(short, wake), message.seq)
         context.attempt.add(Step.NO_PICTURE)
         is_always = captchas.rules().asked is Asked.ALWAYS
         reason = NO_PICTURE if is_always else SLOW_DOWN
@@ -112,7 +115,7 @@ async def captcha_answer(context: Context, message: CaptchaAnswer) -> Reply:
     services, key = context.services, _key(context)
     context.attempt = context.attempt.is_of(message.uin)
     waiting = services.captchas.held(message.uin, key)
-    if waiting is None:
+    if waiting is None or not _is_theirs(context, waiting):
         session = context.session
         if session is not None and session.is_open and session.uin == message.uin:
             return _welcome(services, message, message.seq)
@@ -306,6 +309,16 @@ def note_refusal(context: Context, uin: int, result: str) -> None:
     """Count a sign-in that was refused, and log it; `result` is a label of `metrics.sign_ins`."""
     context.services.metrics.sign_ins[result] += 1
     event(logger, logging.INFO, "sign-in refused", peer=context.peer, uin=uin, why=result)
+
+
+def _is_theirs(context: Context, waiting: Waiting) -> bool:
+    """Return whether an answer may come from here: others at the same address must not give it.
+
+    Over HTTP each request has a connection of its own, so there the address has to do (SETM).
+    """
+    if context.vouched is not None:
+        return False
+    return waiting.wake == (context.wake if context.place is None else None)
 
 
 def _redirect(context: Context, message: Login) -> Reply | None:

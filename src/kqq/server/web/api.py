@@ -15,7 +15,7 @@ from aiohttp import web
 from kqq.server.admin import ACTIONS, Action, Parameter, WrongArguments, perform
 from kqq.server.admin.base import Between, bare
 from kqq.server.operators import NotAllowed, Operator, Role
-from kqq.server.web.site import Refused, answer, host_of, refusal, site_of, visit_of
+from kqq.server.web.site import Refused, answer, body_of, host_of, refusal, site_of, visit_of
 
 PATH = "/api/v1/"
 """What is before the name of an action."""
@@ -148,7 +148,7 @@ async def _of_body(request: web.Request) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise Refused(415, "bad_request", "send JSON, with Content-Type: application/json")
     try:
-        body = await request.read()
+        body = await body_of(request)
         found = json.loads(body, parse_float=_number, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Refused(400, "bad_request", "the body is no JSON") from error

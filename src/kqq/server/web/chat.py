@@ -9,8 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from kqq.server.clock import Clock, Timer
+from kqq.server.dispatch import Budget
 from kqq.server.journal import Step
 from kqq.server.limits import Concurrent, address_key
 from kqq.server.phones import Phone
@@ -39,6 +41,12 @@ it only with its next command, a minute later."""
 ENDED = 4004
 """The same when it was ended otherwise, by an operator or on one's account page."""
 _LONGEST_REASON = 120  # bytes, of 123 that a frame can have
+_GRACE = 2.0  # seconds in which a browser must have read the last, once it is to go
+_AT_ONCE = 64  # frames that are taken before others get their turn
+_EMPTY, _EMPTY_REFILL = 100, 0.5
+"""Frames that carry no line which a browser may send at once, and seconds until one more is free:
+it has to be asked, and asks, whether the other is alive."""
+_DATA = {WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG}
 _CROWD = "too many connections from this address"
 
 Became = Callable[[Phone, Phone | None], None]
@@ -68,12 +76,14 @@ async def _talk(request: web.Request, visit: Visit, became: Became) -> web.Strea
     services = site.services
     socket = web.WebSocketResponse(
         max_msg_size=LONGEST_FRAME,
+        autoping=False,
         heartbeat=services.config.heartbeat / 2,
         writer_limit=0,
         compress=False,  # it would cost 120 KiB a browser
     )
     await socket.prepare(request)
-    transport = FrameTransport(socket, stream_of(cast(asyncio.BaseTransport, request.transport)))
+    below = stream_of(cast(asyncio.BaseTransport, request.transport))
+    transport = FrameTransport(socket, below, services.clock)
     attempt = services.journal.begin(peer.host, peer.port, peer.door, "web").is_of(visit.uin)
     services.metrics.connections["web"] += 1
     services.metrics.connections_open += 1
@@ -85,6 +95,7 @@ async def _talk(request: web.Request, visit: Visit, became: Became) -> web.Strea
     def signed_out() -> None:
         attempt.add(Step.SIGNED_OUT)
         transport.close(SIGNED_OUT)
+        phone.end_session("signed out in a browser")  # at once, whether it reads that or not
 
     cookie = visit.id
     phone = Phone(services, peer, attempt, gone)
@@ -112,8 +123,13 @@ def _holds(request: web.Request, number: int) -> bool:
 class FrameTransport(asyncio.Transport):
     """A WebSocket as a phone's connection: lines written become frames, frames are lines read."""
 
-    def __init__(self, socket: web.WebSocketResponse, below: asyncio.Transport) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, below: asyncio.Transport, clock: Clock
+    ) -> None:
         super().__init__()
+        self._clock = clock
+        self._empty = Budget(_EMPTY, _EMPTY_REFILL, clock.now())
+        self._timer: Timer | None = None
         self._socket = socket
         self._below = below
         self._protocol: asyncio.Protocol | None = None
@@ -141,6 +157,8 @@ class FrameTransport(asyncio.Transport):
             error = lost
         finally:
             self._is_closing = True
+            if self._timer is not None:
+                self._timer.cancel()
             writing.cancel()
             self._lines.clear()
             protocol.connection_lost(error)
@@ -174,7 +192,8 @@ class FrameTransport(asyncio.Transport):
 
     def pause_reading(self) -> None:
         """Leave what the browser sends where it is."""
-        self._may_read.clear()
+        if not self._is_closing:  # the end is among it
+            self._may_read.clear()
 
     def resume_reading(self) -> None:
         """Go on reading."""
@@ -195,28 +214,49 @@ class FrameTransport(asyncio.Transport):
             self._why = why.encode()[:_LONGEST_REASON].decode(errors="ignore").encode()
             self._news.set()
             self._may_read.set()
+            self._timer = self._clock.later(_GRACE, self.abort)
 
     def abort(self) -> None:
         """Close at once."""
         self._is_closing = True
         self._lines.clear()
+        self._may_read.set()
         self._below.abort()
 
     # --- both directions
 
     async def _read_frames(self, protocol: asyncio.Protocol) -> None:
+        """Bring frames until the connection ends; what comes while it is closed is let go."""
+        count = 0
         while True:
             await self._may_read.wait()
             frame = await self._socket.receive()
-            if frame.type is not WSMsgType.TEXT:
-                if frame.type is WSMsgType.BINARY:
-                    await self._socket.close(code=NOT_A_LINE, message=b"a frame must be text")
+            count += 1
+            if count % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # those that have come already would be taken without
+            if frame.type not in _DATA:
                 return
-            line: str = frame.data
-            if "\r" in line or "\n" in line:
-                await self._socket.close(code=NOT_A_LINE, message=b"a frame must be one line")
+            if self._is_closing:
+                continue
+            if why := await self._take(frame, protocol):
+                await self._socket.close(code=NOT_A_LINE, message=why)
                 return
-            protocol.data_received(line.encode() + b"\r\n")
+
+    async def _take(self, frame: WSMessage, protocol: asyncio.Protocol) -> bytes:
+        """Take a frame; return why it cannot be one of a phone's, b"" if it can."""
+        if frame.type is WSMsgType.BINARY:
+            return b"a frame must be text"
+        if not frame.data or frame.type is not WSMsgType.TEXT:
+            if not self._empty.spend(self._clock.now()):
+                return b"too many frames with nothing in them"
+            if frame.type is WSMsgType.PING:
+                await self._socket.pong(frame.data)
+            return b""
+        line: str = frame.data
+        if "\r" in line or "\n" in line:
+            return b"a frame must be one line"
+        protocol.data_received(line.encode() + b"\r\n")
+        return b""
 
     async def _write_lines(self) -> None:
         """Send what was written as it comes; runs as a task until the connection ends."""

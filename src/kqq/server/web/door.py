@@ -13,7 +13,7 @@ from kqq.server.config import Listen
 from kqq.server.limits import Concurrent, address_key
 from kqq.server.logs import event
 from kqq.server.web import api, chat, entrance, files, openapi, people, sign_up, wire
-from kqq.server.web.safety import add_headers, safely
+from kqq.server.web.safety import HEADERS, add_headers, safely
 from kqq.server.web.site import (
     DOOR,
     LONGEST_BODY,
@@ -30,6 +30,7 @@ _BACKLOG = 1024
 _KEPT_OPEN = 75.0
 """Seconds that a connection may stay without a request, once it has made one."""
 _GRACE = 1.0  # seconds that requests under way get when the door is closed
+_HANDSHAKE = 10.0  # seconds
 _GREETING = 30.0
 """Seconds in which a connection must have asked for something."""
 
@@ -84,6 +85,7 @@ class WebDoor:
             listen.host,
             listen.port,
             ssl=context,
+            ssl_handshake_timeout=None if context is None else _HANDSHAKE,
             backlog=_BACKLOG,
         )
         self._doors.append(door)
@@ -150,6 +152,7 @@ class _Browser(web.RequestHandler):
         peer = request.remote
         event(logger, logging.DEBUG, "no request", peer=peer, why=type(exc).__name__)
         answer = refusal(Refused(status, "bad_request", "this is no HTTP request"))
+        answer.headers.update({**HEADERS, "Server": "kqq"})
         answer.force_close()
         return answer
 

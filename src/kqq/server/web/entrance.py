@@ -41,7 +41,7 @@ from kqq.server.web.site import (
     peer_of,
     read,
     site_of,
-    visit_or_none,
+    visit_held,
 )
 
 logger = logging.getLogger("kqq.web")
@@ -65,7 +65,7 @@ async def admit(request: web.Request, uin: int, value: object, status: int = 200
     site, peer = site_of(request), peer_of(request)
     agent = request.headers.get("User-Agent", "")
     printable = "".join(sign for sign in agent if sign.isprintable())
-    old = visit_or_none(request)
+    old = visit_held(request)
     if old is not None:
         await site.visits.end(old.id)
     try:
@@ -177,7 +177,7 @@ async def _hello(request: web.Request) -> web.Response:
             "registration": config.registration,
             "needs_captcha": needs_captcha(config),
             "has_administrator": site.operators.has_administrator(),
-            "signed_in": visit_or_none(request) is not None,
+            "signed_in": visit_held(request) is not None,
         }
     )
 
@@ -193,7 +193,7 @@ async def _sign_in(request: web.Request) -> web.Response:
 
 
 async def _sign_out(request: web.Request) -> web.Response:
-    visit = visit_or_none(request)
+    visit = visit_held(request)
     if visit is not None:
         await site_of(request).visits.end(visit.id)
     return dismiss(request, answer({}))

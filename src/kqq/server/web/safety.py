@@ -16,7 +16,7 @@ from kqq.errors import AccountError, ConfigError, StoreError
 from kqq.server.admin import NoServer
 from kqq.server.checks import TooBusy
 from kqq.server.logs import event
-from kqq.server.web.site import Refused, is_secure, refusal, site_of, visit_or_none
+from kqq.server.web.site import Refused, is_secure, refusal, site_of, visit_held
 
 logger = logging.getLogger("kqq.web")
 
@@ -26,7 +26,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; manifest-src 'self'; worker-src 'self'; media-src 'self' data: blob:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'"
+    "require-trusted-types-for 'script'; trusted-types kqq-worker"
 )
 """The content-security policy of every page."""
 HEADERS = {
@@ -54,8 +54,7 @@ async def safely(request: web.Request, handler: Handler) -> web.StreamResponse:
         _check_host(request)
         is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
         if is_socket or request.method not in _SAFE:
-            is_page = is_socket and "Authorization" not in request.headers  # no page can add that
-            _check_origin(request, is_required=is_page)
+            _check_origin(request, is_required=is_socket and not _is_program(request))
         if request.method not in _SAFE:
             _check_word(request)
         response = await handler(request)
@@ -154,11 +153,16 @@ def _check_word(request: web.Request) -> None:
 
     Programs with a token have no cookie, and no browser adds a token by itself.
     """
-    if "Authorization" in request.headers or request.path in _BEFORE_SIGN_IN:
+    if _is_program(request) or request.path in _BEFORE_SIGN_IN:
         return
-    visit = visit_or_none(request)
+    visit = visit_held(request)
     if visit is not None and request.headers.get("X-CSRF", "") != visit.csrf:
         raise Refused(403, "csrf", "the page is too old; load it again")
+
+
+def _is_program(request: web.Request) -> bool:
+    """Return whether a token is shown where one counts; no page of elsewhere can have it added."""
+    return request.path.startswith("/api/v1/") and "Authorization" in request.headers
 
 
 def _is_address(name: str) -> bool:

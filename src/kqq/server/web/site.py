@@ -1,5 +1,6 @@
 """What routes are made of: what they work with, how they read and answer, how they refuse."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from kqq.server.visits import Visit, Visits
 
 LONGEST_BODY = 65_536
 """Bytes of a request's body, unless a route takes less."""
+_PATIENCE = 20.0
+"""Seconds in which a body must have come."""
 PLAIN_COOKIE, SECURE_COOKIE = "kqq", "__Host-kqq"
 """What a browser holds; the second, which no plain page can set, where the connection is secure."""
 
@@ -159,13 +162,22 @@ async def act(request: web.Request, action: str, /, **arguments: Any) -> Any:
     return await ACTIONS[action].function(site_of(request).admin, **arguments)
 
 
+async def body_of(request: web.Request) -> bytes:
+    """Return the body of a request. Raises Refused if it does not come."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await request.read()
+    except TimeoutError:
+        raise Refused(408, "bad_request", "the body did not come") from None
+
+
 async def _json(request: web.Request, longest: int) -> Any:
     """Return the JSON of a request. Raises Refused."""
     if request.content_type != "application/json":
         raise Refused(415, "bad_request", "send JSON, with Content-Type: application/json")
     if (request.content_length or 0) > longest:
         raise Refused(413, "bad_request", f"the body is longer than {longest} bytes")
-    body = await request.read()
+    body = await body_of(request)
     if len(body) > longest:
         raise Refused(413, "bad_request", f"the body is longer than {longest} bytes")
     try:

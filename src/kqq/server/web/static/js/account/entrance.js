@@ -16,7 +16,7 @@ const STYLE = "/static/css/entrance.css";
 register(entranceWords);
 
 /** Return what stands under a name in the hash of the page, "" for nothing. */
-export function hashValue(name, hash = location.hash) {
+function hashValue(name, hash = location.hash) {
   return new URLSearchParams(hash.replace(/^#/, "")).get(name) ?? "";
 }
 

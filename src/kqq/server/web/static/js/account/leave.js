@@ -1,6 +1,7 @@
 // Taking everything along, and going for good.
 
 import { api } from "../common/api.js";
+import { saveConversations } from "../common/save.js";
 import { History } from "../kqq/history.js";
 import { t } from "../common/words.js";
 import { captchaIfAsked } from "./captcha.js";
@@ -9,7 +10,6 @@ import { button, el } from "./live.js";
 import { part, toast } from "./parts.js";
 import { notAdmitted, numberField, passwordField } from "./sign_in.js";
 
-const KEPT = 60_000; // milliseconds in which a browser has begun to save
 const PATIENCE = 3000;
 
 const points = (key, count) =>
@@ -19,16 +19,8 @@ const points = (key, count) =>
 async function saveTalks(uin) {
   try {
     const history = await History.open(uin);
-    const found = await history.export();
-    history.close();
-    if (found.messages.length === 0) {
-      toast("leave.talks_none");
-      return;
-    }
-    const file = new Blob([JSON.stringify(found, null, 1)], { type: "application/json" });
-    const address = URL.createObjectURL(file);
-    el("a", { href: address, download: `kqq-${uin}-conversations.json` }).click();
-    setTimeout(() => URL.revokeObjectURL(address), KEPT);
+    const isSaved = await saveConversations(history, uin).finally(() => history.close());
+    if (!isSaved) toast("leave.talks_none");
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
     toast("leave.talks_failed");

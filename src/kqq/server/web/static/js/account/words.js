@@ -462,7 +462,7 @@ export const accountWords = {
     "status.away": "离开",
     "status.hidden": "隐身",
     "status.busy": "忙碌",
-    "status.call_me": "Q我吧",
+    "status.call_me": "请找我",
     "status.do_not_disturb": "请勿打扰",
 
     "why.words": "用您的号码登录的每次尝试，服务器都会保留一段时间。",

@@ -45,7 +45,9 @@ export function banner(messenger) {
       count(seconds);
     } else if (phase === "replaced") {
       const back = button(t("chat.take_back"), () => messenger.takeBack(), "small primary");
-      show("bad", "phone", t("chat.replaced"), back);
+      const isElsewhere = messenger.endedBy === "elsewhere";
+      if (isElsewhere) show("bad", "phone", t("chat.replaced"), back);
+      else show("bad", "warn", t("chat.ended"), back);
     } else element.hidden = true;
   }
 

@@ -19,7 +19,7 @@ export const SIGNS = {
 export const MODES = ["Abc", "abc", "ABC", "123"];
 
 /** Milliseconds in which a key that is pressed again means its next sign. */
-export const MOMENT = 900;
+const MOMENT = 900;
 
 /** What was pressed last, and how keys are read. */
 export class Keypad {

@@ -6,8 +6,8 @@ import { parse } from "../kqq/codec.js";
 const MOST = 500;
 
 /**
- * A line without its secrets; `count` is its place among all, `head` what nobody needs to see in
- * each line.
+ * A line without its secrets; `count` is its place among all, `rest` what it says besides its
+ * command and what stands in every line.
  * @typedef {{count: number, way: "in"|"out", line: string, at: number, command: string,
  *   rest: string}} WireLine
  */

@@ -1,6 +1,7 @@
 // Settings of this browser, what it keeps, and the way out.
 
 import { h } from "../common/dom.js";
+import { saveConversations } from "../common/save.js";
 import { setTheme, theme } from "../common/theme.js";
 import { language, setLanguage, t } from "../common/words.js";
 import { ask, button, openDialog, toast } from "./dialog.js";
@@ -47,7 +48,7 @@ export function openSettings(talks, does) {
       h(
         "div",
         { class: "line-up" },
-        button(t("settings.export"), () => exportHistory(talks), "small"),
+        button(t("settings.export"), () => save(talks), "small"),
         button(t("settings.forget"), () => forget(does, () => dialog.close()), "small danger"),
       ),
       h("h3", {}, t("settings.further")),
@@ -150,14 +151,8 @@ function notices() {
   return place;
 }
 
-async function exportHistory({ history, me }) {
-  const text = JSON.stringify(await history.export(), null, 1);
-  const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  const link = h("a", { href: url, download: `kqq-${me.uin}.json`, hidden: true });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+async function save({ history, me }) {
+  if (!(await saveConversations(history, me.uin))) toast(t("settings.nothing_to_save"));
 }
 
 async function forget(does, close) {

@@ -43,10 +43,3 @@ export function fill(element, ...children) {
   element.replaceChildren();
   return append(element, ...children);
 }
-
-/** Return the one element that a selector finds; it is an error if there is none. */
-export function find(selector, within = document) {
-  const found = within.querySelector(selector);
-  if (!found) throw new Error(`there is no ${selector} on this page`);
-  return found;
-}

@@ -8,15 +8,27 @@ const AFTER_SIGN_IN = { SID: "", XP: "C4CA4238A0B92382" };
 const PUSHES = new Set(["server_msg", "update_stat"]);
 const NO_SUCH_NUMBER = 5;
 const NOT_SIGNED_IN = 20;
-/** Close codes of the server: the browser is signed out; the session ended for another one. */
+/**
+ * Close codes of the server: the browser is signed out; the number signed in elsewhere; the session
+ * was ended otherwise: by an operator, or on one's account page.
+ */
 const CLOSED = new Map([
   [4001, "signed_out"],
   [4003, "replaced"],
+  [4004, "ended"],
+]);
+
+/** What one is told who still waits for an answer then, if not "offline". */
+const CODES = new Map([
+  ["signed_out", "signed_out"],
+  ["replaced", "replaced"],
+  ["ended", "replaced"],
 ]);
 
 /**
  * Why something cannot be had: "offline" (there is no connection), "no_answer", "no_such_number",
- * "refused", "replaced" (signed in elsewhere), "signed_out", "empty" or "too_long" (a text).
+ * "refused", "replaced" (signed in elsewhere, or the session was ended), "signed_out", "empty" or
+ * "too_long" (a text).
  */
 export class KqqError extends Error {
   /**
@@ -59,7 +71,7 @@ export class Exchange {
 
   /**
    * Open a WebSocket. `onEnd` is called once, with why it is over: "lost", "silent" (an answer did
-   * not come in time), "signed_out", "replaced", or what `end` was called with.
+   * not come in time), "signed_out", "replaced", "ended", or what `end` was called with.
    * @param {object} settings
    * @param {string} settings.url
    * @param {number} settings.uin
@@ -151,7 +163,7 @@ export class Exchange {
     const socket = this.#socket;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
-    const code = why === "replaced" || why === "signed_out" ? why : "offline";
+    const code = CODES.get(why) ?? "offline";
     for (const key of [...this.#waiting.keys()]) {
       this.#settle(key, (waiting) => waiting.reject(new KqqError(code, why)));
     }

@@ -18,14 +18,16 @@ const LICENCE = "812822641C978097"; // the build that most phones named
 
 export class Keeping {
   /**
-   * "connecting", "online", "waiting" (until `retryAt`), "replaced" (signed in elsewhere: until
+   * "connecting", "online", "waiting" (until `retryAt`), "replaced" (the session was ended: until
    * `connect`), "signed_out" (the browser is) or "stopped". `why` says more of "waiting" and
-   * "signed_out".
+   * "signed_out", `endedBy` of "replaced".
    */
   phase = "stopped";
   /** @type {number | null} milliseconds since 1970 */
   retryAt = null;
   why = "";
+  /** @type {"elsewhere" | "here" | null} */
+  endedBy = null;
 
   #settings;
   #backOff;
@@ -170,7 +172,9 @@ export class Keeping {
     if (this.phase === "online" && now - this.#onlineSince >= HELD) this.#backOff.succeeded();
     this.#letGo(why);
     if (!this.#isOn) return;
-    if (why === "replaced" || why === "signed_out") return this.#enter(why);
+    if (why === "signed_out") return this.#enter("signed_out");
+    if (why === "replaced") return this.#enter("replaced", { endedBy: "elsewhere" });
+    if (why === "ended") return this.#enter("replaced", { endedBy: "here" });
     if (/^refused: .*(password|suspended)|^no_such_number/i.test(why)) {
       return this.#enter("signed_out", { why });
     }
@@ -197,8 +201,8 @@ export class Keeping {
     this.#enter("signed_out");
   }
 
-  #enter(phase, { retryAt = null, why = "" } = {}) {
-    [this.phase, this.retryAt, this.why] = [phase, retryAt, why];
+  #enter(phase, { retryAt = null, why = "", endedBy = null } = {}) {
+    [this.phase, this.retryAt, this.why, this.endedBy] = [phase, retryAt, why, endedBy];
     this.#settings.onPhase();
   }
 }

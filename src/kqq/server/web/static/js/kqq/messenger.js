@@ -91,7 +91,7 @@ export class Messenger extends EventTarget {
   }
 
   /**
-   * "connecting", "online", "waiting" (until `retryAt`), "replaced" (signed in elsewhere: until
+   * "connecting", "online", "waiting" (until `retryAt`), "replaced" (the session was ended: until
    * `takeBack`), "signed_out" (the browser is) or "stopped".
    */
   get phase() {
@@ -101,6 +101,14 @@ export class Messenger extends EventTarget {
   /** When the next try to connect is, in milliseconds since 1970; null if there will be none. */
   get retryAt() {
     return this.#keeping.retryAt;
+  }
+
+  /**
+   * What ended the session while the phase is "replaced": a sign-in "elsewhere", or somebody "here"
+   * on this server, an operator or oneself on one's account page; else null.
+   */
+  get endedBy() {
+    return this.#keeping.endedBy;
   }
 
   /** Friends by number: {uin, nick, face, status}. */
@@ -123,7 +131,10 @@ export class Messenger extends EventTarget {
     if (this.#keeping.isOn) await this.#keeping.stop();
   }
 
-  /** Sign in again after a sign-in elsewhere, which that one learns of; or before `retryAt`. */
+  /**
+   * Sign in again once the session was ended (who signed in elsewhere learns of it), or before
+   * `retryAt`.
+   */
   takeBack() {
     this.#keeping.connect();
   }

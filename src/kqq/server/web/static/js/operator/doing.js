@@ -2,17 +2,16 @@
 
 import { h } from "../common/dom.js";
 import { t } from "../common/words.js";
+import { MOST } from "./bounds.js";
 import { ask, tell } from "./dialogs.js";
 import { choice, readUin, say, shownOnce } from "./parts.js";
 import { act } from "./server.js";
 
-const LONGEST_REASON = 200;
-
 const who = ({ nick, uin }) => ({ who: `${nick} (${uin})` });
 
-const reasonField = (hint) => ({
+const reasonField = (action, hint) => ({
   name: "reason", label: t("op.reason"), hint,
-  input: h("input", { maxlength: LONGEST_REASON, dir: "auto" }),
+  input: h("input", { maxlength: MOST[action].reason, dir: "auto" }),
 });
 
 /** Ask, do, and say that it was done. */
@@ -27,7 +26,7 @@ export function change(account) {
   const { uin } = account;
   const options = (names) => names.map((one) => [one, t(`op.choice.${one}`)]);
   const inputs = {
-    nick: h("input", { value: account.nick, dir: "auto" }),
+    nick: h("input", { value: account.nick, maxlength: MOST["account.add"].nick, dir: "auto" }),
     face: h("input", { value: account.face, type: "number", min: 0, max: 65535 }),
     who_may_add: choice(options(["anyone", "ask", "nobody"]), account.who_may_add),
     who_may_write: choice(options(["friends", "anyone"]), account.who_may_write),
@@ -62,7 +61,7 @@ export function suspend(account) {
   return asked({
     title: t("op.suspend_whom", who(account)),
     words: t("op.suspend_hint"),
-    fields: [reasonField(t("op.suspend_reason_hint"))],
+    fields: [reasonField("account.suspend", t("op.suspend_reason_hint"))],
     yes: t("op.suspend"), danger: true,
     work: ({ reason }) => act("account.suspend", { uin: account.uin, reason }),
   }, t("op.suspend_done", who(account)));
@@ -81,7 +80,7 @@ export function kick(account) {
   return asked({
     title: t("op.kick_whom", who(account)),
     words: t("op.kick_hint"),
-    fields: [reasonField(t("op.kick_reason_hint"))],
+    fields: [reasonField("kick", t("op.kick_reason_hint"))],
     yes: t("op.kick"), danger: true,
     work: ({ reason }) => act("kick", { uin: account.uin, ...(reason ? { reason } : {}) }),
   }, t("op.kick_done", who(account)));
@@ -119,7 +118,7 @@ export function part(account, other) {
 
 /** Make a password for one phone, and show it. */
 export async function addDevice(account) {
-  const input = h("input", { maxlength: 40, dir: "auto" });
+  const input = h("input", { maxlength: MOST["device.add"].name, dir: "auto" });
   const made = await ask({
     title: t("op.add_device"),
     fields: [{ name: "name", label: t("op.device_name"), hint: t("op.device_hint"), input }],

@@ -1,6 +1,7 @@
 // What the operator's views are made of: fields, lists, tables, and what is said when all is done.
 
 import { ApiError } from "../common/api.js";
+import { copyText } from "../common/copy.js";
 import { append, fill, h } from "../common/dom.js";
 import { language, t } from "../common/words.js";
 
@@ -212,14 +213,10 @@ export function tellIfSignedOut(error) {
   }
 }
 
-/** Copy a text; says whether it could be. */
+/** Copy a text, and say whether that was possible. */
 export async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    say(t("op.copied"));
-  } catch {
-    say(t("op.not_copied"), "bad");
-  }
+  if (await copyText(text)) say(t("op.copied"));
+  else say(t("op.not_copied"), "bad");
 }
 
 /** A text to be copied: what is shown once. */

@@ -18,11 +18,11 @@ pairs("op.", {
   no_role_hint: [
     "You are signed in, but this page is for operators. An administrator can give you a role, here "
       + "or with kqq operator add.",
-    "您已登录，但此页面仅供管理人员使用。管理员可以在此页面，或用 kqq operator add 命令授予角色。",
+    "您已登录，但此页面仅供管理员使用。总管理员可以在此页面，或用 kqq operator add 命令授予角色。",
   ],
   not_yours: [
     "Your role, {role}, does not let you do this. An administrator can change it.",
-    "您的角色（{role}）无权使用此功能。管理员可以更改。",
+    "您的角色（{role}）无权使用此功能。总管理员可以更改。",
   ],
   "nav.overview": ["Overview", "概览"],
   "nav.people": ["People", "用户"],
@@ -32,11 +32,11 @@ pairs("op.", {
   "nav.diagnosis": ["Sign-in diagnosis", "登录诊断"],
   "nav.wire": ["Wire", "实时报文"],
   "nav.limits": ["Limits", "限制与设置"],
-  "nav.operators": ["Operators and tokens", "管理人员与令牌"],
+  "nav.operators": ["Operators and tokens", "管理员与令牌"],
   "nav.deeds": ["Log of deeds", "操作记录"],
   "role.observer": ["observer", "观察员"],
   "role.moderator": ["moderator", "协管员"],
-  "role.administrator": ["administrator", "管理员"],
+  "role.administrator": ["administrator", "总管理员"],
   "role_may.observer": ["looks at everything, changes nothing", "可以查看一切，不能更改"],
   "role_may.moderator": [
     "also ends sessions, suspends and resumes, invites and announces",

@@ -135,9 +135,9 @@ pairs("op.", {
   ],
   roles: ["Roles", "角色"],
   role: ["Role", "角色"],
-  operators: ["Operators", "管理人员"],
+  operators: ["Operators", "管理员"],
   no_operators: ["There are none.", "没有。"],
-  add_operator: ["Add an operator", "添加管理人员"],
+  add_operator: ["Add an operator", "添加管理员"],
   remove_operator: ["Take the role of {who} away?", "取消 {who} 的角色？"],
   remove_operator_hint: ["The account stays.", "账号保留。"],
   remove_me_hint: [
@@ -163,7 +163,7 @@ pairs("op.", {
   revoke_token_hint: ["The program can ask nothing any more.", "该程序将不能再访问。"],
   deeds_hint: [
     "What operators have changed or tried to, newest first. Secrets are left out.",
-    "管理人员做过或尝试过的更改，新的在前。不含密码等机密。",
+    "管理员做过或尝试过的更改，新的在前。不含密码等机密。",
   ],
   who_did: ["Who", "操作者"],
   who_did_hint: ["A number, “token NAME” or “command line”.", "号码、“token 名称”或“command line”。"],

@@ -17,10 +17,10 @@ pairs("op.remedy.", {
     "check the number, or add an account for it", "请检查号码，或为它添加账号",
   ],
   wrong_password: [
-    "type it again; an operator can set a new one", "请重新输入；管理人员可以设置新密码",
+    "type it again; an operator can set a new one", "请重新输入；管理员可以设置新密码",
   ],
   busy: ["try again in a minute", "请一分钟后再试"],
-  suspended: ["an operator can end this", "管理人员可以恢复它"],
+  suspended: ["an operator can end this", "管理员可以恢复它"],
   captcha_shown: [
     "sign in again and type what the picture shows; not every client can show it",
     "请重新登录并输入图片中的字母；并非所有客户端都能显示图片",
@@ -83,7 +83,7 @@ const details = {
   closed: "已关闭",
   "closed by the client": "客户端关闭了连接",
   "cut off": "被切断",
-  "kicked by the operator": "管理人员的操作",
+  "kicked by the operator": "管理员的操作",
   suspended: "账号已停用",
   "the account was deleted": "账号已删除",
   "the password of a device was revoked": "设备密码已撤销",

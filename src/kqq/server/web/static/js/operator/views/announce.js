@@ -3,13 +3,12 @@
 import { ApiError } from "../../common/api.js";
 import { fill, h } from "../../common/dom.js";
 import { t } from "../../common/words.js";
+import { MOST } from "../bounds.js";
 import { ask } from "../dialogs.js";
 import {
   button, card, field, heading, number, readUins, refusal, say, tellIfSignedOut,
 } from "../parts.js";
 import { act, read } from "../server.js";
-
-const LONGEST = 16000;
 
 /** Return these numbers if there is an account for each. */
 async function checked(uins) {
@@ -22,7 +21,7 @@ async function checked(uins) {
 
 /** Make the view. */
 export function announceView({ signal }) {
-  const text = h("textarea", { rows: 5, dir: "auto", maxlength: LONGEST });
+  const text = h("textarea", { rows: 5, dir: "auto", maxlength: MOST.announce.text });
   const numbers = h("input", { autocomplete: "off", spellcheck: "false" });
   const some = field(t("op.numbers"), numbers, t("op.numbers_hint"));
   some.hidden = true;

@@ -2,6 +2,7 @@
 
 import { h } from "../../common/dom.js";
 import { t } from "../../common/words.js";
+import { MOST } from "../bounds.js";
 import {
   badge, button, card, choice, field, fillWith, heading, nothing, table, time,
 } from "../parts.js";
@@ -19,7 +20,8 @@ const ACTIONS = [
 /** Make the view. */
 export function deedsView({ values, signal }) {
   const who = h("input", {
-    value: values.get("who") ?? "", autocomplete: "off", spellcheck: "false", maxlength: 64,
+    value: values.get("who") ?? "", autocomplete: "off", spellcheck: "false",
+    maxlength: MOST.deeds.who,
   });
   const action = choice([["", t("op.any_action")], ...ACTIONS.map((one) => [one, named(one)])],
     values.get("action") ?? "");

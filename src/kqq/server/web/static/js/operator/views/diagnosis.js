@@ -3,24 +3,25 @@
 import { h } from "../../common/dom.js";
 import { t } from "../../common/words.js";
 import { may } from "../access.js";
+import { MOST } from "../bounds.js";
 import { badge, card, field, fillWith, heading, nothing, span, stamp } from "../parts.js";
 import { hash } from "../place.js";
 import { read } from "../server.js";
 import { advice, remedy, stepWords } from "../steps.js";
 
-const MOST = 20;
+const SHOWN = 20;
 const GOOD = new Set(["signed_in", "captcha_right", "connected"]);
 const QUIET = new Set(["captcha_shown", "closed", "disconnected", "replaced", "signed_out"]);
 
 /** Make the view; the rest of the hash is the number or address. */
 export function diagnosisView({ me, what, signal }) {
   const who = h("input", {
-    value: what, autocomplete: "off", spellcheck: "false", maxlength: 64, name: "who",
+    value: what, autocomplete: "off", spellcheck: "false", maxlength: MOST.why.who, name: "who",
   });
   const found = h("div", { class: "stack" });
   const status = h("p", { class: "visually-hidden", role: "status" });
   const look = () => fillWith(found, async () => {
-    const why = await read("why", { who: what, most: MOST });
+    const why = await read("why", { who: what, most: SHOWN });
     status.textContent = why.advice ? advice(why) : t("op.is_signed_in");
     return told(why, me);
   }, signal);

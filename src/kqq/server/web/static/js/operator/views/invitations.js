@@ -3,14 +3,13 @@
 import { h } from "../../common/dom.js";
 import { t } from "../../common/words.js";
 import { may } from "../access.js";
+import { MOST } from "../bounds.js";
 import { ask, tell } from "../dialogs.js";
 import {
   button, card, fillWith, heading, nothing, number, shownOnce, table, time,
 } from "../parts.js";
 import { act, read } from "../server.js";
 
-const MOST_USES = 100000;
-const MOST_DAYS = 3650;
 
 /** Make the view. */
 export function invitationsView({ me, signal }) {
@@ -35,20 +34,21 @@ function list(found) {
 }
 
 async function invite() {
+  const most = MOST["account.invite"];
   const made = await ask({
     title: t("op.invite"),
     fields: [
       {
         name: "uses", label: t("op.uses"), hint: t("op.uses_hint"),
-        input: h("input", { type: "number", min: 1, max: MOST_USES, value: 1 }),
+        input: h("input", { type: "number", min: 1, max: most.uses, value: 1 }),
       },
       {
         name: "days", label: t("op.days"), hint: t("op.days_hint"),
-        input: h("input", { type: "number", min: 0, max: MOST_DAYS, step: "any", value: 14 }),
+        input: h("input", { type: "number", min: 0, max: most.days, step: "any", value: 14 }),
       },
       {
         name: "note", label: t("op.note"), hint: t("op.note_hint"),
-        input: h("input", { maxlength: 200, dir: "auto" }),
+        input: h("input", { maxlength: most.note, dir: "auto" }),
       },
     ],
     yes: t("op.invite"),

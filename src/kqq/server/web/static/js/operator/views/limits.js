@@ -72,7 +72,7 @@ function setting(one, mayChange, changed) {
     h("div", { class: "value" }, h("b", {}, shown(one.value)),
       isUsual ? null : h("span", { class: "muted small-text" },
         t("op.usual", { value: shown(one.default) }))),
-    mayChange && one.kind !== "list" && button(t("op.change"), async () => {
+    mayChange && button(t("op.change"), async () => {
       const answer = await change(one);
       if (answer) await changed(answer);
     }, "small", { "aria-label": `${t("op.change")}: ${one.name}`, "data-key": one.name }));
@@ -81,7 +81,6 @@ function setting(one, mayChange, changed) {
 function shown(value) {
   if (value === true || value === false) return t(value ? "op.yes" : "op.no");
   if (typeof value === "number") return number(value);
-  if (Array.isArray(value)) return value.length ? value.join(", ") : "–";
   return value === "" || value === null ? "–" : String(value);
 }
 

@@ -3,6 +3,7 @@
 import { h } from "../../common/dom.js";
 import { t } from "../../common/words.js";
 import { ROLES, may } from "../access.js";
+import { MOST } from "../bounds.js";
 import { ask, tell } from "../dialogs.js";
 import {
   badge, button, card, choice, fillWith, heading, nothing, readUin, say, shownOnce, table, time,
@@ -112,14 +113,15 @@ function programs(found, can, look) {
 }
 
 async function addToken() {
+  const most = MOST["token.add"];
   const made = await ask({
     title: t("op.add_token"),
     fields: [
       { name: "name", label: t("op.name"), hint: t("op.token_name_hint"),
-        input: h("input", { maxlength: 40, autocomplete: "off", dir: "auto" }) },
+        input: h("input", { maxlength: most.name, autocomplete: "off", dir: "auto" }) },
       { name: "role", label: t("op.role"), input: roles("observer") },
       { name: "days", label: t("op.days"), hint: t("op.token_days_hint"),
-        input: h("input", { type: "number", min: 1, max: 3650, value: 90 }) },
+        input: h("input", { type: "number", min: 1, max: most.days, value: 90 }) },
     ],
     yes: t("op.add"),
     work: ({ name, role, days }) => act("token.add", { name, role, days: Number(days) }),

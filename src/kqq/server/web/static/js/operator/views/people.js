@@ -5,6 +5,7 @@ import { face } from "../../common/face.js";
 import { ago } from "../../common/time.js";
 import { t } from "../../common/words.js";
 import { may } from "../access.js";
+import { MOST } from "../bounds.js";
 import { ask } from "../dialogs.js";
 import {
   badge, button, choice, field, fillWith, heading, milliseconds, nothing, readUin, say,
@@ -24,7 +25,7 @@ export function peopleView(context) {
 function listView({ me, signal, values }) {
   const search = h("input", {
     type: "search", value: values.get("search") ?? "", autocomplete: "off", spellcheck: "false",
-    maxlength: 64,
+    maxlength: MOST["account.list"].search,
   });
   const found = h("div");
   const look = () => fillWith(found, () => list(search.value.trim(), signal), signal);
@@ -77,7 +78,10 @@ async function addPerson() {
   const added = await ask({
     title: t("op.add_person"),
     fields: [
-      { name: "nick", label: t("op.nick"), input: h("input", { maxlength: 64, dir: "auto" }) },
+      {
+        name: "nick", label: t("op.nick"),
+        input: h("input", { maxlength: MOST["account.add"].nick, dir: "auto" }),
+      },
       {
         name: "password", label: t("op.password"), hint: t("op.password_hint"),
         input: h("input", { type: "password", autocomplete: "new-password" }),
