@@ -143,3 +143,10 @@ async def test_devices_of_an_account_are_bounded(store: Store, database: Databas
         await add_device(store, ROMEO, "one more", 5.0, os.urandom)
     await add_device(store, JULIET, "one more", 5.0, os.urandom)
     assert database.fetch("SELECT count(*) FROM device") == [(MOST_DEVICES + 1,)]
+
+
+@pytest.mark.parametrize("name", [".", "..", "..."])
+async def test_names_that_browsers_would_take_for_folders(store: Store, name: str) -> None:
+    """A page names a device in an address, where such a part is taken away."""
+    with pytest.raises(AccountError, match="cannot be a device's name"):
+        await add_device(store, ROMEO, name, 0.0, os.urandom)

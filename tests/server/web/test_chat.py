@@ -17,7 +17,7 @@ from kqq.server.web.chat import (
     SIGNED_IN_ELSEWHERE,
     SIGNED_OUT,
 )
-from stage import JULIET, PARIS, ROMEO, WAIT, Stage, request
+from stage import JULIET, PARIS, ROMEO, WAIT, Stage, request, sign_in_line
 
 
 @pytest.fixture
@@ -302,6 +302,91 @@ async def test_a_browser_that_does_not_read_is_cut_off(stage: Stage, romeo: Brow
     await settled(stage)
     assert stage.server._services.sessions.of(ROMEO) is None
     assert stage.store.count_messages(ROMEO, 1000) > 0
+
+
+async def unread(stage: Stage, lines: Lines) -> Phone:
+    """Have a browser read nothing until its messages do not leave the server any more."""
+    below = lines.socket._conn.transport  # type: ignore[union-attr]
+    assert below is not None
+    below.pause_reading()
+    juliet = await stage.sign_in(JULIET)
+    (phone,) = [
+        guest
+        for guest in stage.server._guests
+        if isinstance(guest, Phone) and guest._context.peer.over == "web"
+    ]
+    for count in range(900):
+        text = request("CLTMSG", JULIET, f"UN=10001&MG={'x' * 15_000}", seq=400 + count)
+        await juliet.ask(text)
+        stage.clock.advance(0.2)
+        await asyncio.sleep(0)
+        if phone._is_full:
+            break
+    assert phone._is_full
+    return phone
+
+
+async def test_who_is_signed_out_need_not_read_that(stage: Stage, romeo: Browser) -> None:
+    """The session ends at once, the connection two seconds later; nobody is obeyed meanwhile."""
+    lines = await romeo.talk()
+    await lines.sign_in(ROMEO)
+    phone = await unread(stage, lines)
+    await stage.server._visits.end_all(ROMEO)
+    assert stage.server._services.sessions.of(ROMEO) is None
+    await lines.say(request("Query_Stat2", ROMEO))
+    await settled(stage)
+    stage.clock.advance(3)
+    await settled(stage)
+    assert phone not in stage.server._guests
+
+
+async def test_who_goes_without_having_read_leaves_nothing(stage: Stage, romeo: Browser) -> None:
+    """Neither a session nor a connection, though more was said before it went."""
+    lines = await romeo.talk()
+    await lines.sign_in(ROMEO)
+    phone = await unread(stage, lines)
+    for _ in range(3):
+        await lines.say(request("Query_Stat2", ROMEO, seq=lines.number()))
+    await settled(stage)
+    lines.socket._conn.transport.abort()  # type: ignore[union-attr]
+    await settled(stage)
+    stage.clock.advance(stage.config.slow_reader_time + 1)
+    await settled(stage)
+    assert stage.server._services.sessions.of(ROMEO) is None
+    assert phone not in stage.server._guests
+
+
+async def test_frames_with_nothing_in_them(stage: Stage, romeo: Browser) -> None:
+    """Some are for seeing whether the other is alive; a flood of them ends the connection."""
+    assert stage.server.web
+    lines = await romeo.talk()
+    await lines.socket.ping(b"alive?")
+    assert "&RES=0&RS=0&" in await lines.sign_in(ROMEO)
+    for _ in range(120):
+        await lines.say("")
+    assert await closed(lines) == NOT_A_LINE
+    again = await romeo.talk()
+    for _ in range(120):
+        await again.socket.ping()
+    assert await closed(again) == NOT_A_LINE
+
+
+async def test_pictures_of_others_are_not_answered_here(stage: Stage, romeo: Browser) -> None:
+    """Nor shown: who reads one would be signed in with somebody else's password."""
+    juliet = stage.connect(("127.0.0.1", 50000))
+    for _ in range(3):
+        await juliet.ask(sign_in_line(JULIET, password="0" * 32))
+    assert "CMD=VERIFYCODE" in await juliet.ask(sign_in_line(JULIET))
+    waiting = stage.server._services.captchas._waiting
+    letters = waiting[JULIET, "127.0.0.1"].letters
+    answer = f"VER=1.4&CON=1&CMD=VERIFYCODE&SEQ=1&UIN={JULIET}&SC=1&VC={{}}"
+    lines = await romeo.talk()
+    for word in ("XXXX", letters):
+        told = await lines.ask(answer.format(word))
+        assert "RS=1" in told
+        assert "CMD=VERIFYCODE" not in told
+    assert stage.server._services.sessions.of(JULIET) is None
+    assert "&RES=0&RS=0&" in await juliet.ask(answer.format(letters))
 
 
 async def test_a_slow_browser_gets_all_in_the_end(stage: Stage, romeo: Browser) -> None:

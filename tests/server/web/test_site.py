@@ -1,5 +1,6 @@
 """What routes are made of: who asks, and what they may send."""
 
+import asyncio
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import pytest
 
 from browsing import WEB, Browser
+from kqq.server.web import site
 from kqq.server.web.site import PLAIN_COOKIE, SECURE_COOKIE, is_within
-from stage import JULIET, ROMEO, Stage
+from stage import JULIET, ROMEO, WAIT, Stage
 
 
 async def sign_in(browser: Browser, **headers: str) -> Any:
@@ -109,3 +111,29 @@ async def test_only_json_is_read(tmp_path: Path) -> None:
 def test_networks(host: str, inside: bool) -> None:
     """Addresses of either kind, with a zone or without; what is none is in none."""
     assert is_within(host, (ip_network("10.0.0.0/8"), ip_network("fe80::/10"))) == inside
+
+
+async def test_half_a_body(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not waited for for ever."""
+    monkeypatch.setattr(site, "_PATIENCE", 0.05)
+    async with Stage(tmp_path / "data", listen=(WEB,)) as stage:
+        door = stage.server.web[0]
+        reader, writer = await asyncio.open_connection(door.host, door.port)
+        head = "POST /api/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
+        writer.write(f"{head}\r\nContent-Length: 100\r\n\r\n{{".encode())
+        async with asyncio.timeout(WAIT):
+            assert b" 408 " in await reader.readline()
+        writer.close()
+
+
+async def test_the_suspended_may_go_and_be_somebody_else(tmp_path: Path) -> None:
+    """What their browser holds is not in the way."""
+    async with Stage(tmp_path / "data", listen=(WEB,)) as stage:
+        stage.add(ROMEO, JULIET)
+        async with Browser(stage.server.web[0].url) as browser:
+            await sign_in(browser)
+            await stage.store.change_account(ROMEO, suspended="noise")
+            assert (await browser.get("/api/me")).error == (403, "suspended")
+            assert (await browser.get("/api/hello")).status == 200
+            assert (await browser.sign_in(JULIET)).status == 200
+            assert (await browser.post("/api/sign-out")).status == 200
