@@ -664,3 +664,15 @@ async def test_being_told(new_page: NewPage, server: Site) -> None:
     assert await page.evaluate("tones") == 2
     await page.evaluate("() => { window.isHere = true; dispatchEvent(new Event('focus')); }")
     await expect(page).to_have_title("kqq")
+
+
+async def test_who_signed_out_elsewhere_is_shown_no_more(new_page: NewPage, server: Site) -> None:
+    """Not even without a network, where the history of who did not sign out can be read."""
+    page = await new_page("/", uin=ANNA)
+    await page.get_by_text("小波").first.wait_for()
+    remembered = "localStorage.getItem('kqq.who')"
+    assert await page.evaluate(remembered) is not None
+    await page.goto(f"{server.url}/account")
+    await page.get_by_role("button", name="Sign out").first.click()
+    await page.locator("input[type=password]").first.wait_for()
+    assert await page.evaluate(remembered) is None

@@ -17,7 +17,7 @@ import { CONTROL, openKeys } from "./keys.js";
 import { SYSTEM, nameOf } from "./names.js";
 import { showCount, tellOfMessages } from "./notices.js";
 import { OwnBar } from "./own.js";
-import { choose, preference, preferences, rememberOne } from "./preferences.js";
+import { choose, preference, preferences } from "./preferences.js";
 import { Roster } from "./roster.js";
 import { wakeSound } from "./sounds.js";
 import { Talks } from "./talks.js";
@@ -304,7 +304,6 @@ class Chat {
       toast(whyNot(error));
       return;
     }
-    rememberOne(null);
     forgetDrafts();
     if (forget) await this.history.forget();
     this.signedOut();

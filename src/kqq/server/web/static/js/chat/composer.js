@@ -4,11 +4,11 @@
 import { fill, h } from "../common/dom.js";
 import { t } from "../common/words.js";
 import { icon } from "./icons.js";
+import { DRAFTS } from "../common/last.js";
 
 /** Signs that a message may have; the server refuses longer ones. */
 const LONGEST = 16_000;
 const WARN = 15_000;
-const DRAFTS = "kqq.drafts";
 
 /** The field, its button, and what was begun and not sent in each conversation. */
 export class Composer {

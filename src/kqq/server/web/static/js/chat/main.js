@@ -2,11 +2,11 @@
 
 import { ApiError, whoAmI } from "../common/api.js";
 import { fill, h } from "../common/dom.js";
+import { lastOne, rememberOne } from "../common/last.js";
 import { show as showTheme } from "../common/theme.js";
 import { declare, language, languages, register, setLanguage, t } from "../common/words.js";
 import { holdTab } from "../kqq/lock.js";
 import { openChat } from "./chat.js";
-import { lastOne, rememberOne } from "./preferences.js";
 import { chatWords } from "./words.js";
 
 register(chatWords);
@@ -30,7 +30,8 @@ async function begin() {
     me = await whoAmI();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    me = lastOne(); // what this browser keeps can be read without the server
+    // What this browser keeps can be read without the server, by who did not sign out.
+    me = error.code === "offline" ? lastOne() : null;
     if (me === null) return showTrouble("chat.no_server", "");
   }
   return me === null ? showEntrance() : enter(me);

@@ -38,26 +38,3 @@ export function choose(name, value) {
   }
   preferences.dispatchEvent(new CustomEvent("change", { detail: { name, value } }));
 }
-
-const WHO = "kqq.who";
-
-/** Return who was signed in here last, to show what is kept while the server cannot be reached. */
-export function lastOne() {
-  try {
-    const found = JSON.parse(localStorage.getItem(WHO) ?? "null");
-    return Number.isSafeInteger(found?.uin) ? found : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Remember who is signed in; null forgets. */
-export function rememberOne(me) {
-  try {
-    if (me)
-      localStorage.setItem(WHO, JSON.stringify({ uin: me.uin, nick: me.nick, face: me.face }));
-    else localStorage.removeItem(WHO);
-  } catch {
-    // Then the page needs the server each time.
-  }
-}

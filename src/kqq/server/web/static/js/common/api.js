@@ -1,6 +1,8 @@
 // Requests to the server, as JSON. Who is signed in is known by a cookie that no script can read;
 // what changes something carries a word that only our own pages know.
 
+import { rememberOne } from "./last.js";
+
 /** A request that was refused, or did not reach the server (`code` is "offline" then). */
 export class ApiError extends Error {
   /**
@@ -20,9 +22,10 @@ export class ApiError extends Error {
 
 let csrf = "";
 
-/** Say which word requests carry from now on: that of `GET /api/me`. */
+/** Say which word requests carry from now on: that of `GET /api/me`, "" once nobody is signed in. */
 export function setCsrf(word) {
-  csrf = word ?? "";
+  csrf = word;
+  if (!word) rememberOne(null);
 }
 
 async function request(method, path, body) {
@@ -64,7 +67,10 @@ export async function whoAmI() {
     setCsrf(me.csrf);
     return me;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 401) return null;
+    if (error instanceof ApiError && error.status === 401) {
+      setCsrf("");
+      return null;
+    }
     throw error;
   }
 }
