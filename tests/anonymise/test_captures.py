@@ -259,6 +259,7 @@ def test_history_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert packets(new)[-1].data[54:] == b"?" * len(LOGIN)
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 def test_many_small_packets_of_a_long_line() -> None:
     """They all wait for its end, and cost no more time than others."""
     making = Making(Link.RAW)
@@ -497,6 +498,7 @@ def test_damaged_captures(changes: list[tuple[int, int]]) -> None:
     anonymised(bytes(damaged), keep_foreign=True)
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 def test_memory_is_bounded_by_what_is_open() -> None:
     """Of a long capture no more is kept than what may be sent again."""
     making = Making()

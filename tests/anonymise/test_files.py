@@ -119,6 +119,7 @@ def test_broken_gzip() -> None:
     assert report.left_out["the rest of the file: the gzip file is cut short"] == 1
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 def test_large_packed_capture() -> None:
     """It is packed again in pieces."""
     making = Making()
@@ -129,6 +130,7 @@ def test_large_packed_capture() -> None:
     assert len(gzip.decompress(new)) == len(making.pcap())
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 def test_line_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is taken in pieces, of which none is kept long."""
     monkeypatch.setattr("kqq.anonymise.files._LONGEST", 50_000)
@@ -141,6 +143,7 @@ def test_line_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report.left_out
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 @pytest.mark.parametrize(
     "piece",
     [b'"', b'\\"', b"AA=&", b" ", b"VER=&", b"{", b"1.", b"A=", b",", b"&", b"%", b"Romeo ", b"99"],

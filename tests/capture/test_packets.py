@@ -277,6 +277,7 @@ def test_zeros_at_the_end_of_a_file_are_no_packets() -> None:
     assert problem is not None
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 def test_bomb_of_packets_is_given_one_by_one() -> None:
     """However many packets a few bytes unpack to, no more than a piece of them is held."""
     record = struct.pack("<LLLL", 1, 0, 1, 1) + b"x"

@@ -521,6 +521,7 @@ def test_no_more_connections_than_allowed(making: Making) -> None:
     assert told(found).count("cut") == 19
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 def test_flood_of_openings_is_held_in_bounds() -> None:
     """A million of them cost no more memory than the limits say."""
     reassembly = Reassembly(Limits(streams=1000))

@@ -81,6 +81,7 @@ def test_everything_as_json(town: str) -> None:
     assert CODE in kqq("infer", "--json", "--secrets", town).stdout
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 def test_sources_of_all_sorts(town: str, tmp_path: Path) -> None:
     """Compressed, from standard input, and a play."""
     plain = kqq("infer", town).stdout
@@ -142,6 +143,7 @@ def test_some_connections_only(tmp_path: Path) -> None:
     assert "0 connections with" in kqq("infer", "--port", "7000", "--stream", "99", path).stdout
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 def test_a_sample_of_what_is_large(tmp_path: Path) -> None:
     """It is said that it is one, and how to have more."""
     path = saved(captured([[(0, float(n), b"a=%d&b=1\n" % n) for n in range(900)]] * 40),

@@ -85,6 +85,7 @@ def test_pairs_and_words_in_words() -> None:
     assert "1 message is none of these: what?" in report(turns(*rows, b"what?\n", talks=1))
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 def test_what_was_left_out_in_words() -> None:
     """Foreign connections by number, ten of them shortly; broken pieces; too many messages."""
     lines = [[(n % 2, float(n), b"k=%d&x=1\n" % n) for n in range(40)]] * 6

@@ -230,6 +230,7 @@ def hostile(name: str) -> list[StreamEvent]:
     return captured([[(n % 2, float(n), row) for n, row in enumerate(rows)]] * 3)
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 @pytest.mark.parametrize(
     "name", ["names", "optional", "lists", "one line", "line ends", "signs", "digits"]
 )

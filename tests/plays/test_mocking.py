@@ -53,6 +53,7 @@ def can_be_mocked(play: Play, over: str) -> bool:
     return over in (kinds or {over}) and not any(one.verb == "clock" for one in play.statements)
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 @pytest.mark.parametrize("is_strict", [False, True], ids=["any", "strict"])
 @pytest.mark.parametrize(
     ("name", "over"),

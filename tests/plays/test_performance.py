@@ -136,7 +136,7 @@ async def test_all_that_goes_otherwise(address: Address) -> None:
         "Romeo signs in\nJuliet signs in\nRomeo > CMD=Logout\nRomeo receives nothing\n"
         "Romeo < CMD=LOGOUT\nJuliet receives Romeo "
     )
-    found = await perform(address, f'{text}"a"', goes_on=True, wait=2.0)
+    found = await perform(address, f'{text}"a"', goes_on=True, wait=1.0)
     assert ["line 4" in found[0], "line 5" in found[1], "line 6" in found[2]] == [True] * 3
     assert len(found) == 3
 

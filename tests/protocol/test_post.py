@@ -626,6 +626,7 @@ def test_trailers_may_be_as_long_as_a_head() -> None:
     assert broken(stream, PostReader(head_limit=100))[0] == 431
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 @pytest.mark.parametrize(
     "stream",
     [

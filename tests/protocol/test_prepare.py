@@ -42,6 +42,7 @@ MD5 = "5ebe2294ecd0e0f08eab7690d2a6ee69"
 LICENCE = "9326B87B234E7235"
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 @each_spec
 @given(data=st.data())
 @settings(max_examples=40)
@@ -84,6 +85,7 @@ _CHANGES: list[Callable[[Spec, list[str], st.DataObject], list[str]]] = [
 ]
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 @each_spec
 @given(data=st.data())
 @settings(max_examples=40)
@@ -108,6 +110,7 @@ def test_fields_of_a_vector_may_come_in_any_order(vector: Vector) -> None:
     assert decode(backwards, vector.sender) == message
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 @each_spec
 @given(data=st.data())
 @settings(max_examples=40)

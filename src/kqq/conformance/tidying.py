@@ -38,6 +38,7 @@ class _Caller:
         self._wait = wait
         self._buffer = LineBuffer()
         self._lines: list[Line] = []
+        self._can_take = True
         self.has_news = False
 
     async def ask(self, command: str, fields: str = "") -> Line:
@@ -64,17 +65,34 @@ class _Caller:
         return self._lines.pop(0)
 
     async def fetch(self) -> bool:
-        """Take all that waits; return whether that came to an end."""
+        """Take all that waits; return whether that came to an end.
+
+        Where messages are pushed one may still be on its way when a command is answered, so they
+        are asked for as well; not every server has that on a connection.
+        """
         for _ in range(_ROUNDS):
             self.has_news = False
             if self._transport.pushes:
                 await self.ask("Query_Stat2", "&CM=2&UN=0")
-            else:
-                answer = await self.ask("GetMsgEx")
-                self.has_news = answer.values().get("MN", "0") not in {"0", ""}
+            if not self.has_news:
+                await self._take()
             if not self.has_news:
                 return True
         return False
+
+    async def _take(self) -> None:
+        """Ask for messages. Raises Unheard only where there is no other way to have them."""
+        if self._transport.pushes and not self._can_take:
+            return
+        try:
+            answer = await self.ask("GetMsgEx")
+        except Unheard:
+            if not self._transport.pushes:
+                raise
+            self._can_take = False
+            return
+        if answer.values().get("MN", "0") not in {"0", ""}:
+            self.has_news = True
 
     async def friends(self) -> set[int] | None:
         """Return the numbers of all friends, None where the list cannot be read."""

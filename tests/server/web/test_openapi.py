@@ -311,6 +311,7 @@ def _problems(event: events.ScenarioFinished) -> Iterator[str]:
                 yield f"{event.label}: {told} to what is right by the document: {node.value.body!r}"
 
 
+@pytest.mark.no_cover  # what it covers others cover, too, and it takes long
 async def test_nothing_surprises_schemathesis(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is sent, the server does not fail, and answers as the document says."""
     monkeypatch.setattr("kqq.server.accounts._COST", (4, 8, 1))  # else it takes most of the time
