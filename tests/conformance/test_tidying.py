@@ -225,6 +225,18 @@ async def test_news_without_end() -> None:
     assert found.troubles == []
 
 
+async def test_a_server_that_gives_no_messages_on_a_connection() -> None:
+    """Not every server does; its silence is no trouble, nor is what it does give."""
+    assert await told(but(GetMsgEx=[])) == Tidied()
+    given = iter([["&RES=0&MN=1&MT=9&UN=2&MG=hi"]])
+
+    def answer(line: Line) -> list[str]:
+        once = next(given, None) if line.values()["CMD"] == "GetMsgEx" else None
+        return [plain(line, one) for one in once] if once else normal(line)
+
+    assert await told(answer) == Tidied()
+
+
 async def test_nobody_there() -> None:
     """Whoever tidies learns it."""
     with pytest.raises(ConnectionLost):
