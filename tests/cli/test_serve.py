@@ -55,10 +55,13 @@ def test_serve_says_when_it_is_ready_and_ends_cleanly(
     stopping = threading.Thread(target=stop)
     stopping.start()
     listen = ("--listen", f"kqq://127.0.0.1:{port}", "--listen", "kqq://127.0.0.1:0")
+    listen += ("--listen", "web://127.0.0.1:0")
     result = kqq("serve", "--data", str(tmp_path / "new"), *listen)
     stopping.join()
     assert result.exit_code == 0, result.output
-    first, second, ready = result.stdout.splitlines()
+    first, second, third, link, ready = result.stdout.splitlines()
+    assert third.startswith("listening web://127.0.0.1:")
+    assert link.startswith("administrator http://127.0.0.1:")
     assert first == f"listening kqq://127.0.0.1:{port}"
     assert second.startswith("listening kqq://127.0.0.1:")
     assert not second.endswith(":0")

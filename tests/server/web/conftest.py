@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import kqq.server.web.door  # noqa: F401  # servers import it late; coverage wants it early
 from visiting import Web
 
 

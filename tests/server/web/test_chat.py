@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import aiohttp
@@ -471,3 +472,42 @@ async def test_a_broken_connection_ends_the_session(stage: Stage, romeo: Browser
     await settled(stage)
     assert stage.server._services.sessions.of(ROMEO) is None
     assert stage.server._services.metrics.connections["web"] == 1
+
+
+async def test_the_connection_as_a_phone_has_it(stage: Stage, romeo: Browser) -> None:
+    """It is read until it is paused or closed; what is written then goes nowhere."""
+    lines = await romeo.talk()
+    await lines.sign_in(ROMEO)
+    (phone,) = [guest for guest in stage.server._guests if isinstance(guest, Phone)]
+    transport = phone._transport
+    assert transport.is_reading()
+    transport.pause_reading()
+    assert not transport.is_reading()
+    await lines.say(request("Query_Stat2", ROMEO))
+    transport.resume_reading()
+    assert "CMD=QUERY_STAT2" in await lines.hear()
+    transport.close()
+    transport.close()
+    transport.pause_reading()
+    transport.write(b"VER=1.1&CMD=never\r\n")
+    assert transport.is_closing()
+    assert await closed(lines) == aiohttp.WSCloseCode.GOING_AWAY
+
+
+async def test_those_behind_a_proxy_are_counted_by_who_they_are(tmp_path: Path) -> None:
+    """The proxy itself may have as many connections as it likes."""
+    async with Stage(
+        tmp_path / "data", listen=(WEB,), connections_per_address=1,
+        web_behind=(ip_network("127.0.0.0/8"),),
+    ) as stage:  # fmt: skip
+        stage.add(ROMEO)
+        async with Browser(stage.server.web[0].url) as browser:
+            await browser.sign_in(ROMEO)
+            here = {"X-Forwarded-For": "192.0.2.1"}
+            lines = await browser.talk(**here)
+            await lines.close()
+            await settled(stage)
+            again = await browser.talk(**here)
+            assert "&RES=0&RS=0&" in await again.sign_in(ROMEO)
+            assert stage.server._inside.count("192.0.2.1") == 1
+            await again.close()

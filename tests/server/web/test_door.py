@@ -155,3 +155,14 @@ async def test_requests_under_way_are_answered_when_it_stops(tmp_path: Path) -> 
         assert isinstance(answer, BaseException) or answer.status in {200, 503}
         with pytest.raises(aiohttp.ClientError):
             await browser.get("/api/hello")
+
+
+async def test_what_is_no_http(tmp_path: Path) -> None:
+    """It is told so, in our words, and let go."""
+    async with Stage(tmp_path / "data", listen=(WEB,)) as stage:
+        reader, writer = await connect(stage)
+        writer.write(b"VER=1.4&CMD=Login\r\n\r\n")
+        answer = await ended(reader)
+        assert b" 400 " in answer
+        assert b"Server: kqq" in answer
+        writer.close()

@@ -18,7 +18,8 @@ FIRST_LOAD = 150_000
 
 @pytest.fixture
 async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
-    """A browser at a server's door."""
+    """A browser at a server's door, whose files were not read before."""
+    files.cache_clear()
     async with (
         Stage(tmp_path / "data", listen=(WEB,)) as stage,
         Browser(stage.server.web[0].url) as browser,

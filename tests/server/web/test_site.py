@@ -137,3 +137,19 @@ async def test_the_suspended_may_go_and_be_somebody_else(tmp_path: Path) -> None
             assert (await browser.get("/api/hello")).status == 200
             assert (await browser.sign_in(JULIET)).status == 200
             assert (await browser.post("/api/sign-out")).status == 200
+
+
+async def test_who_is_signed_in_may_do_so_much(tmp_path: Path) -> None:
+    """What browsers have done is counted with what phones say; nobody else may do anything."""
+    settings = {"commands_burst": 2, "commands_rate": 0.01}
+    async with Stage(tmp_path / "data", listen=(WEB,), **settings) as stage:
+        stage.add(ROMEO)
+        async with Browser(stage.server.web[0].url) as browser:
+            assert (await browser.get("/api/me")).error == (401, "signed_out")
+            await browser.sign_in(ROMEO)
+            assert (await browser.get("/api/me/why")).status == 200
+            changes = [
+                await browser.patch("/api/me", {"values": {"nick": f"n{count}"}})
+                for count in range(4)
+            ]
+            assert changes[-1].error == (429, "slow_down")
