@@ -54,8 +54,8 @@ def test_serve_says_when_it_is_ready_and_ends_cleanly(
 
     stopping = threading.Thread(target=stop)
     stopping.start()
-    listen = ("--listen", f"kqq://127.0.0.1:{port}", "--listen", "kqq://127.0.0.1:0")
-    listen += ("--listen", "web://127.0.0.1:0")
+    doors = (f"kqq://127.0.0.1:{port}", "kqq://127.0.0.1:0", "web://127.0.0.1:0")
+    listen = [word for door in doors for word in ("--listen", door)]
     result = kqq("serve", "--data", str(tmp_path / "new"), *listen)
     stopping.join()
     assert result.exit_code == 0, result.output
